@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { domains } from '../workflows/domains';
+import { FazendaError } from './errors';
+import { Secret } from './secret';
+
+/** The only file that reads the environment. Every fault is reported at once, before anything connects. */
+
+const secret = z.string().min(1).transform((value) => new Secret(value));
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = (preset: number, max = 100_000) => z.coerce.number().int().min(1).max(max).default(preset);
+const milliseconds = (preset: number) => z.coerce.number().int().min(1).max(86_400_000).default(preset);
+const flag = (preset: boolean) => z.enum(['true', 'false']).default(preset ? 'true' : 'false').transform((text) => text === 'true');
+const list = z.string().transform((text) => text.split(',').map((one) => one.trim()).filter(Boolean));
+
+const environment = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port.default(3000),
+  GATEWAY_PORT: port.default(3001),
+  GATEWAY_URL: z.url().default('http://127.0.0.1:3001'),
+  /** Where a process serves its own metrics; 0 takes any free port. */
+  METRICS_PORT: port.default(0),
+  /** The other processes' metrics, which the api serves beside its own. */
+  METRICS_PEERS: list.default([]),
+  FAZENDA_HOME: z.string().default('.fazenda'),
+  FAZENDA_ADMIN_TOKEN: secret.optional(),
+  /** The api is ready only once this file exists; `npm start` writes it last. */
+  FAZENDA_READY_FILE: z.string().optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_FILE: z.string().optional(),
+
+  KAFKA_BROKERS: list.optional(),
+  KAFKA_BROKER: list.optional(),
+  KAFKA_CLIENT_ID: z.string().min(1).default('fazenda'),
+  /** Put before every topic and group, so that installations can share a cluster. */
+  KAFKA_TOPIC_PREFIX: z.string().regex(/^[\w.-]*$/).default(''),
+  KAFKA_PROFILE: z.enum(['dev', 'prod']).default('dev'),
+  KAFKA_SESSION_TIMEOUT_MS: milliseconds(10_000),
+  OBSERVABILITY__KAFKA_ENABLED: flag(true),
+
+  TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  TEMPORAL_TASK_QUEUE: z.string().default('fazenda'),
+  /** After a worker dies its workflow tasks wait this long for another. */
+  TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS: milliseconds(5_000),
+  WORKFLOW_BUNDLE: z.string().optional(),
+
+  DATABASE_URL: secret.default(new Secret('postgres://postgres@127.0.0.1:5432/fazenda')),
+  DATABASE_POOL_MAX: count(10, 200),
+
+  S3_ENDPOINT: z.url().default('http://127.0.0.1:9000'),
+  S3_BUCKET: z.string().min(3).max(63).default('fazenda'),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_ACCESS_KEY_ID: z.string().default('fazenda'),
+  S3_SECRET_ACCESS_KEY: secret.default(new Secret('fazenda')),
+
+  REDIS_URL: secret.optional(),
+
+  /** Stories that may work at once before the doors wait. */
+  OPEN_STORIES_MAX: count(2_000),
+  /** Records of one partition handled together. */
+  INGRESS_CHUNK_MAX: count(200, 10_000),
+  /** A story that should move and has not for this long is started again. */
+  STUCK_AFTER_MS: milliseconds(60_000),
+  SWEEP_EVERY_MS: milliseconds(15_000),
+  /** Lag without progress for this long rebuilds a consumer, and for twice as long ends the process. */
+  STALL_AFTER_MS: milliseconds(60_000),
+
+  AGENT_ID: z.string().min(1).max(255).default('agent-1'),
+  /** Tasks that one agent has in hand at most; 10 is the contract's limit. */
+  AGENT_CAPACITY: count(10, 10),
+  /** Model calls a second, over all agents. */
+  MODEL_CALLS_PER_SECOND_MAX: count(1_000),
+  /** Words that no draft may hold, comma-separated. */
+  BANNED_WORDS: list.default(['lorem', 'ipsum', 'asap']),
+  /** Answers by script, for development and tests. */
+  MODEL_SCRIPTED: flag(true),
+});
+
+type Environment = z.infer<typeof environment>;
+
+/** An OpenAI-compatible endpoint: `MODEL_<NAME>_BASE_URL`, `_API_KEY`, `_MODEL`; the name in lower case. */
+export interface ModelEndpoint {
+  readonly name: string;
+  readonly baseUrl: string;
+  readonly apiKey: Secret | undefined;
+  readonly model: string;
+}
+
+export interface Config extends Omit<Environment, 'KAFKA_BROKERS' | 'KAFKA_BROKER'> {
+  readonly KAFKA_BROKERS: readonly string[];
+  readonly models: readonly ModelEndpoint[];
+  /** Parsed settings of each domain, by its name. */
+  readonly domainSettings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/** @throws FazendaError FZ_CONFIG_INVALID naming every faulty variable, values never shown. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const given = withoutEmpty(env);
+  const faults: { path: string; message: string }[] = [];
+
+  const core = environment.safeParse(given);
+  if (!core.success) faults.push(...faultsOf(core.error));
+
+  const domainSettings: Record<string, Record<string, unknown>> = {};
+  for (const domain of domains) {
+    const parsed = domain.settings.safeParse(given);
+    if (parsed.success) domainSettings[domain.name] = parsed.data;
+    else faults.push(...faultsOf(parsed.error));
+  }
+  const models = readModels(given, faults);
+
+  if (!core.success || faults.length > 0) {
+    const named = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    throw new FazendaError('FZ_CONFIG_INVALID', named, { fields: faults });
+  }
+  const { KAFKA_BROKERS, KAFKA_BROKER, ...rest } = core.data;
+  return { ...rest, KAFKA_BROKERS: KAFKA_BROKERS ?? KAFKA_BROKER ?? ['localhost:9094'], models, domainSettings };
+}
+
+function readModels(env: Record<string, string>, faults: { path: string; message: string }[]): ModelEndpoint[] {
+  const names = Object.keys(env).flatMap((key) => /^MODEL_(\w+)_BASE_URL$/.exec(key)?.[1] ?? []);
+  return names.map((name) => {
+    const baseUrl = env[`MODEL_${name}_BASE_URL`] ?? '';
+    if (!z.url({ protocol: /^https?$/ }).safeParse(baseUrl).success) {
+      faults.push({ path: `MODEL_${name}_BASE_URL`, message: 'is no http(s) URL' });
+    }
+    const apiKey = env[`MODEL_${name}_API_KEY`];
+    return {
+      name: name.toLowerCase(),
+      baseUrl,
+      apiKey: apiKey ? new Secret(apiKey) : undefined,
+      model: env[`MODEL_${name}_MODEL`] ?? name.toLowerCase(),
+    };
+  });
+}
+
+/** A variable that is set to nothing counts as not set, as shells and compose files leave them. */
+function withoutEmpty(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => Boolean(pair[1])));
+}
+
+function faultsOf(error: z.ZodError): { path: string; message: string }[] {
+  return error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
+}

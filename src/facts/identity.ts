@@ -1,0 +1,33 @@
+import { v5 as uuidv5 } from 'uuid';
+
+/**
+ * One chain of ids: business id → workflow id → `ce_id` → idempotency key of each effect. None comes
+ * from an offset, a run, a retry or a clock, so that whoever tells a fact again tells the same one.
+ */
+
+/** The namespace of every UUIDv5 here; it never changes. */
+export const FAZENDA_NAMESPACE = '6ba7b0c2-5d0e-5f43-9a57-fa2e0da00001';
+
+/** `ce_id` of version n of an aggregate. */
+export function factId(domain: string, aggregateId: string, version: number): string {
+  return uuidv5(`${domain}/${aggregateId}/${version}`, FAZENDA_NAMESPACE);
+}
+
+/** `ce_id` of a command about an aggregate: asking twice for the same thing is asking once. */
+export function commandId(domain: string, aggregateId: string, type: string): string {
+  return uuidv5(`${domain}/${aggregateId}/${type}`, FAZENDA_NAMESPACE);
+}
+
+/** The workflow that is named after an aggregate. */
+export function workflowId(domain: string, aggregateId: string): string {
+  return `${domain}/${aggregateId}`;
+}
+
+/** `ce_source` of our own records; a source that starts with `/fazenda` is ours. */
+export function sourceOf(domain: string): string {
+  return `/fazenda/${domain}`;
+}
+
+export function isOurs(source: string | undefined): boolean {
+  return source !== undefined && /^\/fazenda(\/|$)/.test(source);
+}

@@ -1,0 +1,22 @@
+import type { Pool } from 'pg';
+import { domains } from '../../workflows/domains';
+import { MECHANISM_TABLES } from './schema';
+
+/** Any number; the same for everyone who migrates, so that only one does at a time. */
+const MIGRATION_LOCK = 5_140_611;
+
+/** Makes every table that is missing. Idempotent; several processes may call it at once. */
+export async function migrate(pool: Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    for (const sql of [...MECHANISM_TABLES, ...domains.flatMap((domain) => domain.tables)]) await client.query(sql);
+    await client.query('COMMIT');
+  } catch (cause) {
+    await client.query('ROLLBACK');
+    throw cause;
+  } finally {
+    client.release();
+  }
+}

@@ -1,0 +1,162 @@
+import ms from 'ms';
+import { z } from 'zod';
+import type { Accepted, Ask, CommandContext, Domain, HttpCommand, MailDoor, StartDoor } from '../kernel/definition';
+import { contentLifecycle, type ContentFact, type ContentFacts, type ContentState } from './lifecycle';
+import { cancelTask, createTask, taskCreated, type CancelTask, type CreateTask, type TaskCreated } from './messages';
+import { CONTENT_TABLES } from './tables';
+import { templates } from './templates';
+import type { ContentLimits } from './workflow';
+
+/** The group that takes tasks in; its name is a contract. */
+const GROUP = 'task-assignment-group';
+
+const created: StartDoor = {
+  kind: 'start',
+  topic: 'task.created',
+  group: GROUP,
+  schema: taskCreated,
+  foreignOnly: false,
+  first({ message }: { message: TaskCreated }) {
+    const { variables, ...seed } = message;
+    return {
+      id: message.taskId,
+      type: 'TaskCreated',
+      at: new Date(message.timestamp).toISOString(),
+      data: { ...seed, ...(variables && { variables }) },
+    };
+  },
+};
+
+const cancelled: MailDoor = {
+  kind: 'mail',
+  topic: 'task.cancel',
+  group: GROUP,
+  schema: cancelTask,
+  foreignOnly: false,
+  mail({ message }: { message: CancelTask }) {
+    return { id: message.taskId, type: 'cancel', data: { by: message.userId ?? 'unknown', reason: message.reason ?? null } };
+  },
+};
+
+const createTaskCommand: HttpCommand = {
+  path: '/commands/create-task',
+  status: 202,
+  summary: 'Accept a content task',
+  body: createTask,
+  kind: 'creates',
+  async check({ templateId, modelType }: CreateTask, ask: Ask) {
+    const wrong = [];
+    if (!(await ask.exists('templates', { id: templateId }))) wrong.push({ path: 'templateId', message: 'no such template' });
+    if (!(await ask.exists('agents', { model_types: [modelType] }))) wrong.push({ path: 'modelType', message: 'no agent serves this model' });
+    return wrong;
+  },
+  accept(body: CreateTask, { freshId, correlationId, at }: CommandContext): Accepted {
+    const { taskId = freshId, templateId, priority, modelType, userId, variables } = body;
+    const message: Omit<ContentFacts['TaskCreated'], 'eventId'> = {
+      taskId, templateId, priority, modelType, timestamp: Date.parse(at), userId, ...(variables && { variables }),
+    };
+    const links = { self: `/tasks/${taskId}`, live: `/ws/tasks/${taskId}/status` };
+    return {
+      aggregateId: taskId, topic: 'task.created', key: taskId, type: 'TaskCreated', message,
+      answer: { taskId, correlationId, status: 'pending', links },
+    };
+  },
+};
+
+const cancelTaskCommand: HttpCommand = {
+  path: '/commands/cancel-task',
+  status: 202,
+  summary: 'Ask a content task to end',
+  body: cancelTask,
+  kind: 'concerns',
+  check: async () => [],
+  accept({ taskId, reason, userId }: CancelTask, { correlationId }: CommandContext): Accepted {
+    const message = { taskId, ...(reason && { reason }), ...(userId && { userId }) };
+    return {
+      aggregateId: taskId, topic: 'task.cancel', key: taskId, type: 'CancelTask', message,
+      answer: { taskId, correlationId, links: { self: `/tasks/${taskId}`, live: `/ws/tasks/${taskId}/status` } },
+    };
+  },
+};
+
+/** `24h`-like or milliseconds. */
+const duration = (preset: ms.StringValue) =>
+  z.string().default(preset).transform((text, context) => {
+    const given = /^\d+$/.test(text) ? Number(text) : ms(text as ms.StringValue);
+    if (given !== undefined && given > 0) return given;
+    context.addIssue({ code: 'custom', message: 'is no duration; write 90s, 15m, 24h or milliseconds' });
+    return z.NEVER;
+  });
+
+const settings = z.object({
+  TASK_ATTEMPTS_MAX: z.coerce.number().int().min(1).max(20).default(3),
+  MODEL_DEADLINE: duration('15m'),
+  MODEL_CALL_TIMEOUT: duration('60s'),
+});
+
+/** A column of the view as the API writes it: camel case, instants in UTC. */
+const instant = (column: unknown) => (column instanceof Date ? column.toISOString() : null);
+
+export const content = {
+  name: 'content',
+  workflow: 'contentWorkflow' as const,
+  laneSizeMax: 1,
+  lifecycle: contentLifecycle,
+  topics: {
+    TaskCreated: 'task.created',
+    TaskAssigned: 'task.assigned',
+    ContentGenerated: 'content.generated',
+    ValidationFailed: 'validation.failed',
+    ContentValidated: 'content.validated',
+    ContentStored: 'content.stored',
+    TaskFailed: 'task.failed',
+    TaskCancelled: 'task.cancelled',
+  },
+  doors: [created, cancelled],
+  view: {
+    table: 'task_view',
+    key: 'id',
+    row: (id, state, phase) => ({
+      id, template_id: state.templateId, status: state.status, priority: state.priority,
+      created_at: state.createdAt, completed_at: state.completedAt, version: state.version,
+      phase, updated_at: state.movedAt, model_type: state.modelType, user_id: state.userId,
+      attempts: state.attempts, agent_id: state.agentId, content_uri: state.stored?.uri ?? null,
+      content_sha256: state.stored?.sha256 ?? null, content_bytes: state.stored?.bytes ?? null,
+      failures: state.failures, reason: state.reason,
+    }),
+  },
+  http: {
+    commands: [createTaskCommand, cancelTaskCommand],
+    resources: [templates],
+    queries: [
+      {
+        path: '/tasks',
+        summary: 'Content tasks as their facts tell them',
+        list: true,
+        statuses: ['pending', 'processing', 'validating', 'completed', 'failed', 'cancelled'],
+        show: (row) => ({
+          id: row.id, templateId: row.template_id, status: row.status, priority: row.priority,
+          createdAt: instant(row.created_at), completedAt: instant(row.completed_at), version: row.version,
+          modelType: row.model_type, userId: row.user_id, attempts: row.attempts, agentId: row.agent_id,
+          contentUri: row.content_uri, contentSha256: row.content_sha256,
+          contentBytes: row.content_bytes === null ? null : Number(row.content_bytes),
+          failures: row.failures, reason: row.reason, updatedAt: instant(row.updated_at),
+        }),
+      },
+    ],
+    live: { path: '/ws/tasks/:id/status', idField: 'taskId' },
+  },
+  settings,
+  limits: (given) => {
+    const { TASK_ATTEMPTS_MAX, MODEL_DEADLINE, MODEL_CALL_TIMEOUT } = given as z.infer<typeof settings>;
+    return { attemptsMax: TASK_ATTEMPTS_MAX, modelDeadlineMs: MODEL_DEADLINE, modelCallTimeoutMs: MODEL_CALL_TIMEOUT } satisfies ContentLimits;
+  },
+  display: {
+    summary: (data) => (({ modelType, priority }) => `${priority} · ${modelType}`)(data as ContentFacts['TaskCreated']),
+    memo: (data) => (({ templateId, userId }) => ({ templateId, userId }))(data as ContentFacts['TaskCreated']),
+    searchAttributes: (data) =>
+      (({ modelType, priority }) => ({ FazendaModel: modelType, FazendaPriority: priority }))(data as ContentFacts['TaskCreated']),
+    priority: (data) => ({ high: 1, normal: 3, low: 5 })[(data as ContentFacts['TaskCreated']).priority],
+  },
+  tables: CONTENT_TABLES,
+} satisfies Domain<ContentState, ContentFact>;

@@ -1,0 +1,2 @@
+/** The bundle's entry: every workflow that a worker can run. */
+export { contentWorkflow } from './content/workflow';

@@ -1,0 +1,154 @@
+import type { ZodObject, ZodType } from 'zod';
+import type { Fact } from './fact';
+import type { AnyState, Lifecycle, Phase, Placed } from './lifecycle';
+
+/**
+ * What the rest of fazenda knows of a domain, as data: the doors in, the topics out, the view, the
+ * pages of the API. Ingress, API, relay, gateway and migrations loop over these and know no domain by name.
+ * Kept apart from lifecycle and story, because zod must stay out of the workflow's import graph.
+ */
+export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact> {
+  /** Part of every id and of `ce_source` (`/fazenda/<name>`); never changes. */
+  readonly name: string;
+  /** The exported workflow that carries one story. */
+  readonly workflow: string;
+  /** How many stories may share a workflow; 1 gives each its own. */
+  readonly laneSizeMax: number;
+  readonly lifecycle: Lifecycle<State, F>;
+  /** Each fact's topic, by type. */
+  readonly topics: Readonly<Record<F['type'], string>>;
+  /** Kafka records that become stories or mail. */
+  readonly doors: readonly Door[];
+  readonly view: View<State>;
+  readonly http: HttpSurface;
+  /** Environment settings of this domain, by variable name; parsed with all others at the start. */
+  readonly settings: ZodObject;
+  /** The part of the settings that a story sees, fixed for a run when it begins. */
+  limits(settings: Readonly<Record<string, unknown>>): object;
+  /** How a story looks in the Temporal Web UI. */
+  readonly display: Display;
+  /** Tables of its own: idempotent SQL, run at every migration, in this order. */
+  readonly tables: readonly string[];
+}
+
+/** A record as a door sees it: decoded, its text known to be storable, its headers as strings. */
+export interface Arrival<Message> {
+  readonly message: Message;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+interface AnyDoor {
+  readonly topic: string;
+  readonly group: string;
+  readonly schema: ZodType;
+  /** True where records that fazenda wrote itself must not come in again. */
+  readonly foreignOnly: boolean;
+}
+
+/** A record that begins a story: it becomes fact 1. */
+export interface StartDoor extends AnyDoor {
+  readonly kind: 'start';
+  first(arrival: Arrival<never>): { id: string; type: string; at: string; data: object };
+}
+
+/** A record for a story that exists or will: it becomes mail. */
+export interface MailDoor extends AnyDoor {
+  readonly kind: 'mail';
+  mail(arrival: Arrival<never>): { id: string; type: string; data: object };
+}
+
+export type Door = StartDoor | MailDoor;
+
+/** One row an aggregate, written with the fact. `status`, `version` and `phase` mean the same everywhere. */
+export interface View<State> {
+  readonly table: string;
+  /** Column that holds the aggregate's id. */
+  readonly key: string;
+  /** Column → value; every column of the table that is not generated. */
+  row(id: string, state: Placed<State>, phase: Phase): Readonly<Record<string, unknown>>;
+}
+
+/** What starts with a story and is read in the Web UI and by the task queue. */
+export interface Display {
+  /** Static summary of the workflow, from fact 1's data; one line. */
+  summary(data: object): string;
+  /** Shown beside the run, searched by no one. */
+  memo(data: object): Readonly<Record<string, string>>;
+  /** Custom search attributes, all Keyword. */
+  searchAttributes(data: object): Readonly<Record<string, string>>;
+  /** Temporal's priority key, 1 (first) to 5 (last); 3 where a domain has none. */
+  priority(data: object): number;
+}
+
+export interface HttpSurface {
+  readonly commands: readonly HttpCommand[];
+  readonly resources: readonly HttpResource[];
+  readonly queries: readonly HttpQuery[];
+  /** `/ws/…/:id/status`, and the field that names the aggregate in its messages. */
+  readonly live: { readonly path: string; readonly idField: string };
+}
+
+/** What a command may ask of the stores before it accepts. */
+export interface Ask {
+  exists(table: string, where: Readonly<Record<string, unknown>>): Promise<boolean>;
+}
+
+export interface CommandContext {
+  /** A fresh UUID; the same one when a request with the same Idempotency-Key is tried again. */
+  readonly freshId: string;
+  readonly correlationId: string;
+  /** When the API took it, ISO 8601 UTC. */
+  readonly at: string;
+}
+
+/** What a command puts on Kafka, and what the caller is told once Kafka has it. */
+export interface Accepted {
+  readonly aggregateId: string;
+  readonly topic: string;
+  readonly key: string;
+  /** `ce_type`. */
+  readonly type: string;
+  readonly message: object;
+  readonly answer: object;
+}
+
+/** A POST that becomes one Kafka record. */
+export interface HttpCommand {
+  readonly path: string;
+  readonly status: 201 | 202;
+  readonly summary: string;
+  readonly body: ZodType;
+  /**
+   * `creates`: the record is an aggregate's fact 1: the same id with the same body is the same request,
+   * with another body a conflict, and reads answer from the accepted row until the fact is there.
+   * `concerns`: about an aggregate that may or may not exist.
+   */
+  readonly kind: 'creates' | 'concerns';
+  /** References that must exist: the name of a field → what is wrong with it; empty when all is well. */
+  check(body: never, ask: Ask): Promise<readonly { path: string; message: string }[]>;
+  accept(body: never, context: CommandContext): Accepted;
+}
+
+/** A plain table behind POST, GET list and GET one. */
+export interface HttpResource {
+  readonly path: string;
+  readonly summary: string;
+  readonly table: string;
+  readonly body: ZodType;
+  /** The row to insert. */
+  row(body: never, freshId: string): Readonly<Record<string, unknown>>;
+  /** The row as readers see it. */
+  show(row: Readonly<Record<string, unknown>>): object;
+  /** Message of the 409 when the table refuses a second row of the same identity. */
+  readonly conflict: string;
+}
+
+/** GET of the view: one by id with ETag = version, and where `list` is set a list, newest first. */
+export interface HttpQuery {
+  readonly path: string;
+  readonly summary: string;
+  readonly list: boolean;
+  /** Every status a reader may filter by. */
+  readonly statuses: readonly string[];
+  show(row: Readonly<Record<string, unknown>>): object;
+}

@@ -1,0 +1,21 @@
+/** What happened to one aggregate, once, in the past tense. Version 1 is the first; there are no gaps. */
+export interface Fact<Type extends string = string, Data extends object = object> {
+  readonly type: Type;
+  readonly version: number;
+  /** When it happened, ISO 8601 in UTC with milliseconds. Never before the fact that precedes it. */
+  readonly at: string;
+  readonly data: Data;
+}
+
+/** A message for a story that is already running or will run: what a signal carries, kept in Postgres first. */
+export interface Mail<Type extends string = string, Data extends object = object> {
+  /** The `ce_id` of the command; the same command delivered twice is the same mail. */
+  readonly id: string;
+  readonly type: Type;
+  readonly data: Data;
+}
+
+/** Fact types by name → the distributive union of their facts, so that a `switch` over `type` narrows `data`. */
+export type FactOf<Shapes extends object> = {
+  [Type in keyof Shapes & string]: Fact<Type, Shapes[Type] & object>;
+}[keyof Shapes & string];

@@ -1,0 +1,49 @@
+import type { Fact, Mail } from './fact';
+import type { Keyed } from './coalesce';
+
+/** One fact that a story wants to have happened. */
+export interface Proposal extends Keyed {
+  readonly fact: Fact;
+  /** The state after it, from which the view row is made in the same transaction. */
+  readonly after: object;
+  /** `ce_id` of the signal that caused it; without one, the fact before it is the cause. */
+  readonly causedBy?: string;
+  /**
+   * The facts before this one that the run has folded, sent only after the store said that it lacks
+   * them (a database restored to an earlier day): the story is told again before it goes on.
+   */
+  readonly refill?: readonly Fact[];
+}
+
+/**
+ * What is stored. `yours`: exactly the proposal. `told`: somebody else wrote this version first, and here
+ * is every stored fact from it on. `lacking`: the store ends before the predecessor, at version `has`.
+ * `refused`: the database will never take this data; the story cannot go on until its code is mended.
+ */
+export type Recorded = Keyed &
+  (
+    | { readonly outcome: 'yours' }
+    | { readonly outcome: 'told'; readonly facts: readonly Fact[] }
+    | { readonly outcome: 'lacking'; readonly has: number }
+    | { readonly outcome: 'refused'; readonly reason: string }
+  );
+
+/** What a run needs to begin: everything that happened, what has been sent to it, and its limits. */
+export interface Opened<Limits> extends Keyed {
+  readonly facts: readonly Fact[];
+  readonly mail: readonly Mail[];
+  readonly limits: Limits;
+}
+
+/** An effect whose version is already told acts no more; it brings the facts instead. */
+export interface Told {
+  readonly told: readonly Fact[];
+}
+
+/** The local activities of the kernel, one implementation for all domains (activities/facts.ts). */
+export interface RecordingActivities {
+  recordFacts(domain: string, proposals: readonly Proposal[]): Promise<Recorded[]>;
+  openStories(domain: string, ids: readonly string[]): Promise<Opened<unknown>[]>;
+  /** Starts, for each id, the workflow named after the aggregate; one that runs already stays as it is. */
+  startOwnWorkflows(domain: string, ids: readonly string[]): Promise<void>;
+}
