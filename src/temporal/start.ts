@@ -36,11 +36,16 @@ function optionsOf(config: Config, { name, display }: Domain, { id, data, correl
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     workflowTaskTimeout: config.TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS,
-    staticSummary: display.summary(data),
+    staticSummary: clip(display.summary(data)),
     memo: { ...display.memo(data), correlationId },
     priority: { priorityKey: display.priority(data) },
     typedSearchAttributes: new TypedSearchAttributes(
       attributes.map(([key, value]) => ({ key: defineSearchAttributeKey(key, SearchAttributeType.KEYWORD), value })),
     ),
   } satisfies WorkflowOptions & { args: string[] };
+}
+
+/** A Temporal server refuses a summary of more than 400 bytes; a character is at most 3 of them in UTF-16 terms. */
+function clip(summary: string): string {
+  return summary.length > 120 ? `${summary.slice(0, 119)}…` : summary;
 }

@@ -1,0 +1,116 @@
+import type { Client } from '@temporalio/client';
+import type { Domain } from '../../workflows/kernel/definition';
+import type { Mail } from '../../workflows/kernel/fact';
+import { beginning, fold } from '../../workflows/kernel/lifecycle';
+import type { Config } from '../config';
+import { withoutDeadlock, type Queryable } from '../facts/postgres';
+import { factsOfMany, lastVersions, type StoredFact } from '../facts/read';
+import { keyOfTelling, tellFacts, type Telling } from '../facts/tell';
+import { startOwnWorkflow, startWithMail, type Beginning } from '../temporal/start';
+import type { Sorted } from './sort';
+
+export interface AdmitDeps {
+  readonly config: Config;
+  readonly db: Queryable;
+  readonly temporal: Client;
+  /** Called after facts were stored, so that the relay need not wait for its next look. */
+  readonly hint: () => void;
+}
+
+type Start = Extract<Sorted, { kind: 'start' }>;
+type MailIn = Extract<Sorted, { kind: 'mail' }>;
+
+/** Starts under way at the same time, of one chunk. */
+const STARTS_AT_ONCE = 32;
+
+/**
+ * Makes first facts of records, a whole chunk in one statement, and starts their stories. The facts table
+ * alone decides what is a duplicate, however long ago Temporal forgot the workflow. A story that has only
+ * its first fact may never have been started; starting it again is harmless.
+ */
+export async function admitStarts(
+  deps: AdmitDeps, domain: Domain, starts: readonly Start[],
+): Promise<{ fresh: ReadonlySet<string>; refused: ReadonlyMap<string, string> }> {
+  const { config, db, temporal, hint } = deps;
+  const told = await tellFacts(db, domain, starts.map((start) => tellingOf(domain, start)));
+  if (told.stored.size > 0) hint();
+  const keyed = starts.map((start) => ({ start, key: keyOfTelling(start) }));
+  const known = keyed.filter(({ key }) => !told.stored.has(key) && !told.refused.has(key));
+  const versions = await lastVersions(db, domain.name, known.map(({ start }) => start.id));
+  const unstarted = new Set(known.filter(({ start }) => versions.get(start.id) === 1).map(({ start }) => start.id));
+
+  const fresh = keyed.filter(({ key }) => told.stored.has(key)).map(({ start }) => beginningOf(start));
+  const again = (await factsOfMany(db, domain.name, [...unstarted].map((id) => ({ id, version: 1 })))).filter((fact) => fact.version === 1);
+  await inTurn([...fresh, ...again], STARTS_AT_ONCE, (first) => startOwnWorkflow(temporal, config, domain, first));
+
+  return {
+    fresh: new Set(fresh.map(({ id }) => id)),
+    refused: new Map(keyed.flatMap(({ start, key }) => (told.refused.has(key) ? [[start.id, told.refused.get(key) ?? '']] : []))),
+  };
+}
+
+/** The receipt is the time by which a story should have moved; the fact keeps the time that its sender gave. */
+function tellingOf(domain: Domain, { id, fact, origin }: Start): Telling {
+  const after = fold(domain.lifecycle, [fact], beginning(domain.lifecycle));
+  return {
+    id, fact, after: { ...after, movedAt: new Date().toISOString() },
+    causedBy: origin.place, correlationId: origin.correlationId,
+    ...(origin.traceparent && { traceparent: origin.traceparent }),
+    ...(origin.published && { origin: origin.place }),
+  };
+}
+
+function beginningOf({ id, fact, origin }: Start): Beginning {
+  return { id, data: fact.data, correlationId: origin.correlationId };
+}
+
+/**
+ * Takes mail in: its row first, committed, and only then, in a new statement, the look for the story's
+ * first fact. The other side does the same with the two exchanged, so that of a mail and a create that
+ * cross at least one sees the other. Mail for a story that is not there yet waits for it.
+ * @returns the ids of stories that are over, to whom mail means nothing any more.
+ */
+export async function admitMail(deps: AdmitDeps, domain: Domain, mails: readonly MailIn[]): Promise<ReadonlySet<string>> {
+  const { config, db, temporal } = deps;
+  if (mails.length === 0) return new Set();
+  await keepMail(db, domain.name, mails);
+  const stories = new Map<string, StoredFact>();
+  const over = await storiesOver(db, domain, mails.map(({ id }) => id));
+  const wanted = [...new Set(mails.map(({ id }) => id))].filter((id) => !over.has(id)).map((id) => ({ id, version: 1 }));
+  for (const fact of await factsOfMany(db, domain.name, wanted)) if (fact.version === 1) stories.set(fact.id, fact);
+  await inTurn(mails, STARTS_AT_ONCE, async ({ id, mail }) => {
+    const first = stories.get(id);
+    if (first) await startWithMail(temporal, config, domain, first, mail);
+  });
+  return over;
+}
+
+async function keepMail(db: Queryable, domain: string, mails: readonly MailIn[]): Promise<void> {
+  const rows = mails.map(({ id, mail }: { id: string; mail: Mail }) => ({ id, mail_id: mail.id, type: mail.type, data: mail.data }));
+  await withoutDeadlock(() =>
+    db.query(
+      `INSERT INTO mail (aggregate_type, aggregate_id, mail_id, type, data)
+       SELECT $1, m.id, m.mail_id, m.type, m.data
+       FROM json_to_recordset($2::json) AS m(id text, mail_id text, type text, data json)
+       ORDER BY m.id, m.mail_id
+       ON CONFLICT DO NOTHING`,
+      [domain, JSON.stringify(rows)],
+    ),
+  );
+}
+
+async function storiesOver(db: Queryable, { view }: Domain, ids: readonly string[]): Promise<Set<string>> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT ${view.key}::text AS id FROM ${view.table} WHERE ${view.key}::text = ANY($1) AND phase = 'done'`,
+    [ids],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+async function inTurn<Item>(items: readonly Item[], atOnce: number, work: (item: Item) => Promise<void>): Promise<void> {
+  const left = items[Symbol.iterator]();
+  const runners = Array.from({ length: Math.min(atOnce, items.length) }, async () => {
+    for (const item of left) await work(item);
+  });
+  await Promise.all(runners);
+}

@@ -1,0 +1,99 @@
+import { domains } from '../../workflows/domains';
+import type { Domain, Door } from '../../workflows/kernel/definition';
+import { FazendaError } from '../errors';
+import { openConsumer } from '../kafka/consumer';
+import type { Chunk, Consumer, IncomingRecord, Producer } from '../kafka/port';
+import type { Logger } from '../log';
+import { ingressRecords } from '../metrics';
+import { admitMail, admitStarts, type AdmitDeps } from './admit';
+import { deadLetterOf } from './deadletters';
+import { Gate } from './gate';
+import { sortRecord, type Sorted } from './sort';
+
+/** What a Kafka record can become; exactly one of these, and until then it waits. */
+export type Fate = 'started' | 'signalled' | 'duplicate' | 'filtered' | 'dead_lettered';
+
+export interface IngressDeps extends AdmitDeps {
+  readonly log: Logger;
+  readonly producer: Producer;
+  readonly fail: (reason: unknown) => void;
+}
+
+interface Entry {
+  readonly domain: Domain;
+  readonly door: Door;
+  readonly gate: Gate;
+}
+
+/** One consumer a group, over all doors of all domains. */
+export function openIngress(deps: IngressDeps): Consumer[] {
+  const groups = new Map<string, Entry[]>();
+  for (const domain of domains) {
+    const gate = new Gate(deps.db, domain, deps.config.OPEN_STORIES_MAX);
+    for (const door of domain.doors) groups.set(door.group, [...(groups.get(door.group) ?? []), { domain, door, gate }]);
+  }
+  return [...groups].map(([group, entries]) => {
+    const byTopic = new Map(entries.map((entry) => [entry.door.topic, entry]));
+    const options = {
+      group,
+      topics: [...byTopic.keys()],
+      fromBeginning: true,
+      chunkMax: deps.config.INGRESS_CHUNK_MAX,
+      onChunk: async (chunk: Chunk) => {
+        const entry = byTopic.get(chunk.topic);
+        if (entry) await takeChunk(deps, entry, chunk);
+      },
+    };
+    return openConsumer(deps.config, deps.log, options, deps.fail);
+  });
+}
+
+/** What an earlier try of the same chunk has made new; so a record that was started by us is not called a duplicate. */
+const startedBy = new WeakMap<Chunk, Set<string>>();
+
+/**
+ * Gives every record of a chunk its fate. It throws only for what would hit any record (Temporal,
+ * PostgreSQL or Kafka away): then nothing is counted, no offset moves, and the chunk comes again.
+ */
+export async function takeChunk(deps: IngressDeps, { domain, door, gate }: Entry, chunk: Chunk): Promise<void> {
+  const sorted = chunk.records.map((record) => sortRecord(domain, door, record));
+  const starts = firstOfEach(sorted.filter((one) => one.kind === 'start'));
+  if (starts.length > 0) await gate.enter(starts.length, chunk.stale);
+  if (chunk.stale()) throw new FazendaError('FZ_KAFKA_AWAY', 'the partition moved to another member');
+
+  const { fresh, refused } = await admitStarts(deps, domain, starts);
+  const started = startedBy.get(chunk) ?? new Set<string>();
+  startedBy.set(chunk, started);
+  for (const id of fresh) started.add(id);
+
+  const over = await admitMail(deps, domain, sorted.filter((one) => one.kind === 'mail'));
+
+  const unstorable = (why: string) => new FazendaError('FZ_RECORD_UNSTORABLE', why);
+  const dead = sorted.flatMap((one): { record: IncomingRecord; error: FazendaError }[] => {
+    if (one.kind === 'dead') return [one];
+    if (one.kind === 'start' && refused.has(one.id)) return [{ record: one.record, error: unstorable(refused.get(one.id) ?? '') }];
+    return [];
+  });
+  await deps.producer.send(dead.map(({ record, error }) => deadLetterOf(record, error, door.group, new Date())));
+  for (const { record, error } of dead) {
+    deps.log.warn({ topic: record.topic, partition: record.partition, offset: record.offset, code: error.code }, error.message);
+  }
+
+  const counted = new Set<string>();
+  for (const one of sorted) ingressRecords.inc({ topic: door.topic, fate: fateOf(one) });
+
+  function fateOf(one: Sorted): Fate {
+    if (one.kind === 'filtered') return 'filtered';
+    if (one.kind === 'dead') return 'dead_lettered';
+    if (one.kind === 'mail') return over.has(one.id) ? 'filtered' : 'signalled';
+    if (refused.has(one.id)) return 'dead_lettered';
+    if (!started.has(one.id) || counted.has(one.id)) return 'duplicate';
+    counted.add(one.id);
+    return 'started';
+  }
+}
+
+function firstOfEach<One extends { id: string }>(all: readonly One[]): One[] {
+  const seen = new Set<string>();
+  return all.filter(({ id }) => !seen.has(id) && seen.add(id));
+}

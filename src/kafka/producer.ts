@@ -1,0 +1,114 @@
+import { CompressionTypes, type KafkaConfig, type TopicMessages } from 'kafkajs';
+import type { Config } from '../config';
+import { FazendaError } from '../errors';
+import type { Logger } from '../log';
+import { clusterName, openKafka } from './client';
+import type { Landed, OutgoingRecord, Producer } from './port';
+
+/** kafkajs makes one record batch a partition of each request, and a broker bounds a batch; so requests are cut. */
+const REQUEST_BYTES_MAX = 1_048_576;
+
+/** How often brokers that are away are looked for, ms. */
+const LOOK_AGAIN_MS = 500;
+
+export interface ProducerOptions {
+  readonly retry?: NonNullable<KafkaConfig['retry']>;
+  /** A send that is not acknowledged by then is given up, ms. */
+  readonly sendTimeoutMs: number;
+}
+
+export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs }: ProducerOptions): Producer {
+  const kafka = openKafka(config, log, retry);
+  const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: false });
+  let connected = false;
+  let stopped = false;
+  let looking = false;
+
+  /** Connects, and after a failed send connects again; kafkajs itself notices a dead broker only when it sends. */
+  async function look(): Promise<void> {
+    if (looking) return;
+    looking = true;
+    while (!stopped && !connected) {
+      try {
+        await producer.disconnect();
+        await producer.connect();
+        connected = true;
+      } catch (thrown) {
+        log.debug({ err: thrown }, 'Kafka is away');
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      }
+    }
+    looking = false;
+  }
+
+  async function send(records: readonly OutgoingRecord[]): Promise<Landed[]> {
+    if (records.length === 0) return [];
+    if (!connected) throw new FazendaError('FZ_KAFKA_AWAY', 'no broker answers', { retryAfterS: 2 });
+    try {
+      const landed: Landed[] = [];
+      for (const part of cutByBytes(records)) {
+        const request = { acks: -1, compression: CompressionTypes.None, topicMessages: byTopic(config, part) };
+        const taken = await withinMs(producer.sendBatch(request), sendTimeoutMs);
+        landed.push(...taken.map(({ topicName, partition, baseOffset }) => ({ topic: topicName, partition, offset: baseOffset ?? '-1' })));
+      }
+      return landed;
+    } catch (cause) {
+      connected = false;
+      void look();
+      throw new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge', { retryAfterS: 2 }, cause);
+    }
+  }
+
+  return {
+    start: () => void look(),
+    get connected() {
+      return connected;
+    },
+    send,
+    async stop() {
+      stopped = true;
+      connected = false;
+      await producer.disconnect();
+    },
+  };
+}
+
+function byTopic(config: Config, records: readonly OutgoingRecord[]): TopicMessages[] {
+  const topics = new Map<string, TopicMessages>();
+  for (const { topic, key, value, headers } of records) {
+    const name = clusterName(config, topic);
+    const group = topics.get(name) ?? { topic: name, messages: [] };
+    group.messages.push({ key, value, headers: { ...headers } as Record<string, string> });
+    topics.set(name, group);
+  }
+  return [...topics.values()];
+}
+
+function cutByBytes(records: readonly OutgoingRecord[]): OutgoingRecord[][] {
+  const parts: OutgoingRecord[][] = [];
+  let bytes = Infinity;
+  for (const record of records) {
+    const size = (record.value?.length ?? 0) + 1_024;
+    if (bytes + size > REQUEST_BYTES_MAX) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(record);
+    bytes += size;
+  }
+  return parts;
+}
+
+async function withinMs<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no acknowledgement within ${limitMs} ms`)), limitMs);
+  });
+  // What comes after the limit is nobody's any more; without this it would count as unhandled.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

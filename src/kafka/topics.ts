@@ -1,0 +1,95 @@
+import { ConfigResourceTypes, type ITopicConfig } from 'kafkajs';
+import { domains } from '../../workflows/domains';
+import type { Config } from '../config';
+import type { Logger } from '../log';
+import { clusterName, openKafka } from './client';
+
+/** Every topic has 12 partitions, a dead-letter topic 1. */
+export const PARTITIONS = 12;
+/** 90 days, ms: how long the log is the event store. */
+export const RETENTION_MS = 90 * 24 * 3_600_000;
+/** A record of 1 MiB and what a dead letter adds to it. */
+const MESSAGE_BYTES_MAX = 4 * 1_048_576;
+
+export function deadLetterTopic(topic: string): string {
+  return `${topic}.dlq`;
+}
+
+/** Every topic by its name in the contracts: facts out, doors in, and a dead-letter topic for each door. */
+export function topicNames(): { topics: string[]; deadLetters: string[] } {
+  const doors = domains.flatMap((domain) => domain.doors.map((door) => door.topic));
+  const facts = domains.flatMap((domain) => Object.values(domain.topics));
+  return { topics: [...new Set([...facts, ...doors])], deadLetters: [...new Set(doors.map(deadLetterTopic))] };
+}
+
+/** Replication as the profile says: `dev` one broker, `prod` three with two in sync. */
+function entryOf(config: Config, name: string, numPartitions: number): ITopicConfig {
+  const prod = config.KAFKA_PROFILE === 'prod';
+  return {
+    topic: clusterName(config, name),
+    numPartitions,
+    replicationFactor: prod ? 3 : 1,
+    configEntries: [
+      { name: 'retention.ms', value: String(RETENTION_MS) },
+      { name: 'min.insync.replicas', value: prod ? '2' : '1' },
+      { name: 'max.message.bytes', value: String(MESSAGE_BYTES_MAX) },
+    ],
+  };
+}
+
+/** Creates what is missing; a topic that is there stays as its owner made it. */
+export async function createTopics(config: Config, log: Logger): Promise<string[]> {
+  const admin = openKafka(config, log).admin();
+  await admin.connect();
+  try {
+    const { topics, deadLetters } = topicNames();
+    const wanted = [
+      ...topics.map((name) => entryOf(config, name, PARTITIONS)),
+      ...deadLetters.map((name) => entryOf(config, name, 1)),
+    ];
+    const there = new Set(await admin.listTopics());
+    const missing = wanted.filter(({ topic }) => !there.has(topic));
+    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true });
+    return missing.map(({ topic }) => topic);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+export interface TopicFacts {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly retentionMs: number;
+  /** Records ever written, over all partitions. */
+  readonly highWatermark: bigint;
+}
+
+/** What the cluster says of our topics; one that is missing is not in the answer. */
+export async function describeTopics(config: Config, log: Logger): Promise<TopicFacts[]> {
+  const admin = openKafka(config, log).admin();
+  await admin.connect();
+  try {
+    const { topics, deadLetters } = topicNames();
+    const there = new Set(await admin.listTopics());
+    const names = [...topics, ...deadLetters].filter((name) => there.has(clusterName(config, name)));
+    return await Promise.all(
+      names.map(async (name) => {
+        const topic = clusterName(config, name);
+        const offsets = await admin.fetchTopicOffsets(topic);
+        const { resources } = await admin.describeConfigs({
+          includeSynonyms: false,
+          resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }],
+        });
+        const retention = resources[0]?.configEntries.find((entry) => entry.configName === 'retention.ms');
+        return {
+          topic: name,
+          partitions: offsets.length,
+          retentionMs: Number(retention?.configValue ?? Number.NaN),
+          highWatermark: offsets.reduce((sum, { high }) => sum + BigInt(high), 0n),
+        };
+      }),
+    );
+  } finally {
+    await admin.disconnect();
+  }
+}

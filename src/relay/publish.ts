@@ -1,0 +1,59 @@
+import type { Queryable } from '../facts/postgres';
+import { FACT_COLUMNS, storedFact, type StoredFact } from '../facts/read';
+import { recordOf } from '../kafka/cloudevents';
+import { encodeText, JSON_CONTENT_TYPE } from '../kafka/codec';
+import type { OutgoingRecord, Producer } from '../kafka/port';
+import { relayPublished } from '../metrics';
+
+/** Facts read together at most. */
+const BATCH_MAX = 2_000;
+
+/**
+ * Publishes what is not published, of some shards; returns how many facts it took.
+ *
+ * Never by a cursor over `seq`: transactions do not commit in the order of their numbers, and a cursor
+ * would pass by a fact that commits late. The partial index holds exactly what is still to do.
+ *
+ * In the order of each aggregate: a batch is sent in waves, of which each holds one fact of an aggregate
+ * at most, and a wave begins when the one before it is acknowledged. If the relay dies in between, facts
+ * are sent again with the same id and the same bytes.
+ */
+export async function publishPending(db: Queryable, producer: Producer, shards: readonly number[]): Promise<number> {
+  const { rows } = await db.query<Parameters<typeof storedFact>[0]>(
+    `SELECT ${FACT_COLUMNS} FROM facts
+     WHERE published_at IS NULL AND shard = ANY($1) ORDER BY facts.seq LIMIT ${BATCH_MAX}`,
+    [shards],
+  );
+  const facts = rows.map(storedFact);
+  for (const wave of wavesOf(facts)) {
+    await producer.send(wave.map(recordOfFact));
+    await db.query('UPDATE facts SET published_at = now() WHERE published_at IS NULL AND seq = ANY($1)', [wave.map((fact) => fact.seq)]);
+    for (const { topic } of wave) relayPublished.inc({ topic });
+  }
+  return facts.length;
+}
+
+/** The record of a fact; the same fact gives the same record, every time. */
+export function recordOfFact(fact: StoredFact): OutgoingRecord {
+  const envelope = {
+    ceId: fact.ceId, type: fact.type, domain: fact.domain, aggregateId: fact.id, at: fact.at, version: fact.version,
+    correlationId: fact.correlationId, causationId: fact.causationId, traceparent: fact.traceparent,
+  };
+  return recordOf(fact.topic, fact.id, envelope, encodeText(fact.payload), JSON_CONTENT_TYPE);
+}
+
+/**
+ * Facts come in the order of `seq`, which is the order of versions within an aggregate: a version is
+ * inserted only after the one before it was committed, and so takes a later number.
+ */
+export function wavesOf<F extends { domain: string; id: string }>(facts: readonly F[]): F[][] {
+  const seen = new Map<string, number>();
+  const waves: F[][] = [];
+  for (const fact of facts) {
+    const key = `${fact.domain}/${fact.id}`;
+    const wave = seen.get(key) ?? 0;
+    seen.set(key, wave + 1);
+    (waves[wave] ??= []).push(fact);
+  }
+  return waves;
+}

@@ -1,0 +1,77 @@
+import type { Client } from '@temporalio/client';
+import { domains } from '../../workflows/domains';
+import type { Domain } from '../../workflows/kernel/definition';
+import type { Config } from '../config';
+import { textOf } from '../errors';
+import type { Queryable } from '../facts/postgres';
+import { factsOfMany } from '../facts/read';
+import type { Logger } from '../log';
+import { sweptStories } from '../metrics';
+import { startOwnWorkflow } from '../temporal/start';
+
+export interface SweeperDeps {
+  readonly config: Config;
+  readonly db: Queryable;
+  readonly temporal: Client;
+  readonly log: Logger;
+}
+
+/** Stories looked at together. */
+const PAGE = 200;
+
+/**
+ * Starts, by its own name, every story that should be moving and has had no fact for a while: whatever
+ * lost its run (a terminated lane, an emptied namespace) is found here. A story that is merely slow
+ * runs already, and starting it again changes nothing. Returns how many it looked after.
+ */
+export async function sweep({ config, db, temporal }: SweeperDeps, domain: Domain): Promise<number> {
+  let swept = 0;
+  let after = { updated_at: '-infinity', id: '' };
+  for (;;) {
+    const page = await stuckAfter(db, domain, config.STUCK_AFTER_MS, after);
+    const last = page.at(-1);
+    if (!last) return swept;
+    const first = (await factsOfMany(db, domain.name, page.map(({ id }) => ({ id, version: 1 })))).filter((fact) => fact.version === 1);
+    for (const fact of first) await startOwnWorkflow(temporal, config, domain, fact);
+    swept += first.length;
+    sweptStories.inc({ domain: domain.name }, first.length);
+    after = last;
+  }
+}
+
+async function stuckAfter(
+  db: Queryable, { view }: Domain, stuckAfterMs: number, after: { updated_at: string; id: string },
+): Promise<{ updated_at: string; id: string }[]> {
+  const { rows } = await db.query<{ updated_at: string; id: string }>(
+    `SELECT updated_at::text AS updated_at, ${view.key}::text AS id FROM ${view.table}
+     WHERE phase = 'working' AND updated_at < (now() AT TIME ZONE 'UTC') - $1 * interval '1 ms'
+       AND (updated_at, ${view.key}::text) > ($2::timestamp, $3)
+     ORDER BY updated_at, ${view.key}::text LIMIT ${PAGE}`,
+    [stuckAfterMs, after.updated_at, after.id],
+  );
+  return rows;
+}
+
+/** Sweeps every domain again and again, until the returned function is called. */
+export function keepSweeping(deps: SweeperDeps): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  async function round(): Promise<void> {
+    for (const domain of domains) {
+      try {
+        await sweep(deps, domain);
+      } catch (thrown) {
+        // A store is away; what was not swept now is swept in the next round.
+        deps.log.warn({ cause: textOf(thrown), domain: domain.name }, 'the sweeper waits');
+      }
+    }
+    if (!stopped) timer = setTimeout(() => void round(), deps.config.SWEEP_EVERY_MS);
+  }
+
+  void round();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}

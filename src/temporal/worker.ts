@@ -1,0 +1,61 @@
+import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Activities } from '../../activities';
+import type { Config } from '../config';
+import type { Logger } from '../log';
+
+/** Where workflows come from: built ahead by the start, or bundled now (tests). */
+function workflowSource(config: Config): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  if (config.WORKFLOW_BUNDLE) return { workflowBundle: { codePath: config.WORKFLOW_BUNDLE } };
+  return { workflowsPath: require.resolve('../../workflows') };
+}
+
+/** The SDK's log goes where ours goes; to be called once, before anything of Temporal is made. */
+export function installRuntime(log: Logger): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: {
+      log: (level, message, meta) => log.info({ level, ...meta }, message),
+      trace: (message, meta) => log.trace(meta, message),
+      debug: (message, meta) => log.debug(meta, message),
+      info: (message, meta) => log.info(meta, message),
+      warn: (message, meta) => log.warn(meta, message),
+      error: (message, meta) => log.error(meta, message),
+    },
+  });
+}
+
+/** Runs workflows and their local activities. */
+export function openWorkflowWorker(
+  config: Config, connection: NativeConnection, activities: Activities,
+): Promise<Worker> {
+  return Worker.create({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+    ...workflowSource(config),
+    activities,
+    maxCachedWorkflows: 1_000,
+    maxConcurrentWorkflowTaskExecutions: 100,
+    maxConcurrentLocalActivityExecutions: 200,
+    // After a process dies, what was sticky to it is given to others this soon.
+    stickyQueueScheduleToStartTimeout: '3s',
+    shutdownGraceTime: '3s',
+    shutdownForceTime: '6s',
+  });
+}
+
+/** Runs the slow activities of one queue: at most `capacity` at once, `perSecondMax` over all its workers. */
+export function openActivityWorker(
+  config: Config, connection: NativeConnection, activities: object, queue: { name: string; capacity: number; perSecondMax: number },
+): Promise<Worker> {
+  return Worker.create({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: queue.name,
+    activities,
+    maxConcurrentActivityTaskExecutions: queue.capacity,
+    maxTaskQueueActivitiesPerSecond: queue.perSecondMax,
+    shutdownGraceTime: '3s',
+    shutdownForceTime: '6s',
+  });
+}
