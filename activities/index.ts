@@ -1,8 +1,27 @@
+import type { ObjectStore } from '../src/storage/s3';
 import type { RecordingActivities } from '../workflows/kernel/recording';
-import type { AgentActivities } from './agents';
-import type { ModelActivities } from './models';
-import type { StorageActivities } from './storage';
-import type { ValidationActivities } from './validation';
+import { agentActivities, type AgentActivities } from './agents';
+import { openDrafts } from './drafts';
+import { factActivities, type FactDeps } from './facts';
+import { modelActivities, type ModelActivities } from './models';
+import { storageActivities, type StorageActivities } from './storage';
+import { validationActivities, type ValidationActivities } from './validation';
 
 /** Everything that a story can cause. */
 export type Activities = RecordingActivities & AgentActivities & ModelActivities & StorageActivities & ValidationActivities;
+
+export interface ActivityDeps extends FactDeps {
+  readonly store: ObjectStore;
+}
+
+/** All of them, each closing over its client; a worker registers those of its queue. */
+export function createActivities(deps: ActivityDeps): Activities {
+  const drafts = openDrafts(deps.store);
+  return {
+    ...factActivities(deps),
+    ...agentActivities(deps),
+    ...modelActivities({ ...deps, drafts }),
+    ...storageActivities({ ...deps, drafts }),
+    ...validationActivities({ ...deps, drafts }),
+  };
+}
