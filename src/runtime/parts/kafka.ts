@@ -22,7 +22,7 @@ const ARTIFACTS = [
   // Kafka logs through SLF4J and brings no backend of its own along: without one it fails in silence.
   { group: 'org.slf4j', name: 'slf4j-simple', version: '1.7.36' },
 ];
-const DIGEST = 'DIGEST-KAFKA';
+const DIGEST = '9b241538730d32e890117f2362eee3ff6ed60f753d73e6a46652b547a64df32f';
 
 /** One broker that is its own KRaft controller. */
 export const kafka = definePart({
@@ -55,7 +55,7 @@ export const kafka = definePart({
     const java = await needJava(context);
     const data = context.home.path('data', 'kafka');
     const settings = context.home.path('data', 'kafka.properties');
-    mkdirSync(data, { recursive: true });
+    mkdirSync(data, { recursive: true, mode: 0o700 });
     writeFileSync(settings, serverProperties(data, ports.broker, ports.controller));
     const jvm = ['-Djava.awt.headless=true', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true', '-cp', join(tool.path, '*')];
     if (!existsSync(join(data, 'meta.properties'))) {

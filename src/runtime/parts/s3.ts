@@ -91,7 +91,7 @@ function factsOf(s3: S3Endpoint): PartFacts {
 async function metadataArgs(context: PartContext, versitygw: string, data: string): Promise<string[]> {
   const sidecar = context.home.path('data', 's3-metadata');
   if (!existsSync(data)) {
-    mkdirSync(data, { recursive: true });
+    mkdirSync(data, { recursive: true, mode: 0o700 });
     const env = { ...context.env, ROOT_ACCESS_KEY: 'trial', ROOT_SECRET_KEY: 'trial' };
     // Where all is well it serves until the time is up; where not, it says so and ends at once.
     const said = await run(versitygw, ['--port', '127.0.0.1:0', 'posix', data], { env, signal: context.signal, timeoutMs: TRIAL_MS }).catch(String);

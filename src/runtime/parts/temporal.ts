@@ -1,4 +1,5 @@
 import { Connection } from '@temporalio/client';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromCache } from './cache';
 import { definePart, type PartFacts, type Ports } from './part';
@@ -51,11 +52,13 @@ export const temporal = definePart({
   },
 
   async prepare(context, tool, ports) {
+    const data = context.home.path('data', 'temporal');
+    mkdirSync(data, { recursive: true, mode: 0o700 });
     const attributes = Object.entries(context.searchAttributes).map(([name, type]) => `${name}=${type}`);
     return {
       command: tool.path,
       args: [
-        'server', 'start-dev', '--ip', '127.0.0.1', '--db-filename', context.home.path('data', 'temporal.db'),
+        'server', 'start-dev', '--ip', '127.0.0.1', '--db-filename', join(data, 'temporal.db'),
         '--port', String(ports.frontend), '--ui-port', String(ports.ui), '--http-port', String(ports.http), '--metrics-port', String(ports.metrics),
         ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
         ...attributes.flatMap((attribute) => ['--search-attribute', attribute]),

@@ -1,7 +1,6 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FazendaError } from '../../errors';
-import { withLock } from '../lock';
 import { cacheFolder, fromCache } from './cache';
 import type { InstallContext } from './part';
 import { mavenCopy } from './registries';
@@ -9,7 +8,7 @@ import { findJava } from './tools';
 
 const VERSION = '1.38.0';
 const JAVA_MIN = 11;
-const DIGEST = 'DIGEST-TS';
+const DIGEST = 'bb7a46081eddc18177c24a06edde11c2776fe6707fb31f5a76f6f927a78ee9ec';
 
 /**
  * Installs Temporal's time-skipping test server and gives the path of a script that runs it, for
@@ -22,9 +21,9 @@ export async function installTestServer(context: InstallContext): Promise<string
   const artifact = { group: 'io.temporal', name: 'temporal-test-server', version: VERSION };
   const jars = await fromCache({ name: 'temporal-test-server', version: VERSION, digest: DIGEST, build: (folder) => mavenCopy([artifact], folder, context) }, context);
   const script = join(cacheFolder(context.env), 'temporal-test-server', `run-${VERSION}.sh`);
-  await withLock(`${script}.lock`, () => {
-    if (!existsSync(script)) writeFileSync(script, `#!/bin/sh\nexec '${java}' -cp '${jars}/*' io.temporal.testserver.TestServer "$@"\n`, { mode: 0o755 });
-    return Promise.resolve();
-  });
+  // Moved into place whole, as another start may be about to run it.
+  const fresh = `${script}.${process.pid}`;
+  writeFileSync(fresh, `#!/bin/sh\nexec '${java}' -cp '${jars}/*' io.temporal.testserver.TestServer "$@"\n`, { mode: 0o755 });
+  renameSync(fresh, script);
   return script;
 }

@@ -31,7 +31,8 @@ export function unprivilegedUser(): User | undefined {
 export function dataFolderFor(user: User | undefined, home: Home, name: string): string {
   const inHome = home.path('data', name);
   if (user === undefined) return inHome;
-  const open = isOpenToAll(home.path('data'));
+  // Where the data lies already is where it stays, whatever became of the folders above.
+  const open = !existsSync(home.path('data-id')) && (existsSync(inHome) || isOpenToAll(home.path('data')));
   const folder = open ? inHome : join(OPEN_FOLDER, home.remember('data-id', randomUUID), name);
   if (!open) mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
