@@ -144,7 +144,7 @@ export const content = {
         }),
       },
     ],
-    live: { path: '/ws/tasks/:id/status', idField: 'taskId' },
+    live: { path: '/ws/tasks/:id/status', idField: 'taskId', spelling: (id) => id.toLowerCase() },
   },
   settings,
   limits: (given) => {

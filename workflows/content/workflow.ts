@@ -4,6 +4,7 @@ import { carryOne, type Ending } from '../kernel/carry';
 import { coalesce } from '../kernel/coalesce';
 import type { Journey } from '../kernel/journey';
 import { contentLifecycle, type CancelMail, type ContentFact, type ContentState } from './lifecycle';
+import { GENERATOR_QUEUE } from './queue';
 
 /** What a story is told of the settings when it begins. */
 export interface ContentLimits {
@@ -25,9 +26,6 @@ const local = proxyLocalActivities<Activities>({
 const assignAgent = coalesce(local.assignAgents);
 const judgeDraft = coalesce(local.judgeDrafts);
 const storeContent = coalesce(local.storeContents);
-
-/** The queue of the agents, where rate and concurrency of model calls are set. */
-const GENERATOR_QUEUE = 'content-generator';
 
 /** One content task: assign, generate, validate, up to the attempts allowed; then store. */
 export async function contentWorkflow(taskId: string): Promise<Ending> {

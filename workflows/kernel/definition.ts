@@ -84,8 +84,17 @@ export interface HttpSurface {
   readonly commands: readonly HttpCommand[];
   readonly resources: readonly HttpResource[];
   readonly queries: readonly HttpQuery[];
-  /** `/ws/…/:id/status`, and the field that names the aggregate in its messages. */
-  readonly live: { readonly path: string; readonly idField: string };
+  readonly live: LivePath;
+}
+
+/** Where a story is pushed from. */
+export interface LivePath {
+  /** `/ws/…/:id/status`; also the name of its Socket.IO room. */
+  readonly path: string;
+  /** The field that names the aggregate in its messages. */
+  readonly idField: string;
+  /** An id as a client may spell it → as it is stored; without this, the same. */
+  spelling?(id: string): string;
 }
 
 /** What a command may ask of the stores before it accepts. */
