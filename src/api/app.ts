@@ -1,0 +1,84 @@
+import express, { type Express, type RequestHandler } from 'express';
+import type { Registry } from 'prom-client';
+import type { Domain } from '../../workflows/kernel/definition';
+import type { Config } from '../config';
+import { FazendaError } from '../errors';
+import type { Queryable } from '../facts/postgres';
+import type { Producer } from '../kafka/port';
+import type { Logger } from '../log';
+import { readBody } from './body';
+import { correlate, correlationOf } from './correlation';
+import { absenceNamed } from './database';
+import type { Watch } from './dependencies';
+import { docsRoutes } from './docs';
+import type { GatewayProxy } from './gateway-proxy';
+import { metricsPage, timeRequests } from './metrics';
+import { startPage } from './page';
+import { answerFaults } from './problem';
+import { health, livez, readyz } from './probes';
+import { sendReply } from './reply';
+import { domainRoutes, type Route } from './routes';
+import { requiredToken, requireToken, securityHeaders } from './security';
+
+export interface ApiDeps {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly db: Queryable;
+  readonly producer: Producer;
+  readonly watch: Watch;
+  readonly metrics: Registry;
+  readonly domains: readonly Domain[];
+  readonly gateway: GatewayProxy;
+}
+
+/**
+ * The REST door, composed of the domains' definitions.
+ * @throws FazendaError FZ_CONFIG_INVALID where it would listen beyond loopback without a token
+ */
+export function createApp(deps: ApiDeps): Express {
+  const { config, log, watch, metrics, domains, gateway } = deps;
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+
+  app.use(timeRequests, securityHeaders, correlate);
+  const token = requiredToken(config);
+  if (token) app.use(requireToken(token));
+  app.use(gateway.middleware);
+
+  const own: Route[] = [
+    { method: 'get', path: '/livez', answer: () => livez() },
+    { method: 'get', path: '/readyz', answer: (_request, response) => readyz(config, watch, correlationOf(response)) },
+    { method: 'get', path: '/health', answer: () => health(watch) },
+    { method: 'get', path: '/metrics', answer: () => metricsPage(metrics, config.METRICS_PEERS, log) },
+    { method: 'get', path: '/', answer: () => startPage(domains) },
+    ...docsRoutes(domains),
+  ];
+  mount(app, [...own, ...domainRoutes({ ...deps, db: absenceNamed(deps.db) }, domains)]);
+
+  app.use((request) => {
+    throw new FazendaError('FZ_NOT_FOUND', `there is nothing at ${request.path}`);
+  });
+  app.use(answerFaults(log));
+  return app;
+}
+
+/** Every path answers the methods it has, OPTIONS with their names, and the others with 405. */
+function mount(app: Express, routes: readonly Route[]): void {
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const here = routes.filter((route) => route.path === path);
+    const at = app.route(path);
+    for (const { method, answer } of here) {
+      const handle: RequestHandler = async (request, response) => sendReply(response, await answer(request, response));
+      if (method === 'post') at.post(...readBody, handle);
+      else at.get(handle);
+    }
+    const allowed = ['OPTIONS', ...here.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : ['POST']))].join(', ');
+    at.all((request, response) => {
+      response.setHeader('allow', allowed);
+      if (request.method !== 'OPTIONS') throw new FazendaError('FZ_METHOD_NOT_ALLOWED', `${path} takes ${allowed}`);
+      sendReply(response, { status: 204, headers: {}, body: '' });
+    });
+  }
+}

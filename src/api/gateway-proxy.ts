@@ -1,0 +1,47 @@
+import { ServerResponse, type IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { createProxyMiddleware, type RequestHandler } from 'http-proxy-middleware';
+import type { Request, Response } from 'express';
+import { textOf } from '../errors';
+import type { Logger } from '../log';
+
+/** What the gateway serves: WebSockets below `/ws`, and Socket.IO at its usual path. */
+const LIVE = /^\/(ws|socket\.io)(\/|$|\?)/;
+
+export interface GatewayProxy {
+  /** For plain HTTP at the gateway's paths. */
+  readonly middleware: RequestHandler<Request, Response>;
+  /** For upgrades; true where the path is the gateway's. */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean;
+}
+
+/** Live push at the API's own origin, so that a page needs one address and no CORS. */
+export function proxyToGateway(gatewayUrl: string, log: Logger): GatewayProxy {
+  const middleware = createProxyMiddleware<Request, Response>({
+    target: gatewayUrl,
+    // Mounted at the root, and upgrades are handed over by the server: its own listening would do it twice.
+    ws: false,
+    xfwd: true,
+    pathFilter: (pathname) => LIVE.test(pathname),
+    on: { error: (fault, _request, target) => unreachable(fault, target, log) },
+  });
+  return {
+    middleware,
+    upgrade(request, socket, head) {
+      if (!LIVE.test(request.url ?? '')) return false;
+      // A client that vanishes in the middle is no fault of anybody's.
+      socket.on('error', (fault) => log.debug({ cause: textOf(fault) }, 'a live connection broke'));
+      middleware.upgrade(request as Request, socket, head);
+      return true;
+    },
+  };
+}
+
+function unreachable(fault: Error, target: ServerResponse | Socket, log: Logger): void {
+  log.debug({ cause: textOf(fault) }, 'the gateway is away');
+  if (target instanceof ServerResponse && !target.headersSent) {
+    target.writeHead(503, { 'content-type': 'text/plain', 'retry-after': '2' }).end('the gateway is away');
+  } else if (target instanceof Socket) {
+    target.end('HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\n\r\n');
+  }
+}

@@ -1,0 +1,49 @@
+import type { HttpResource } from '../../workflows/kernel/definition';
+import { FazendaError } from '../errors';
+import type { Queryable } from '../facts/postgres';
+import { nextCursor, readListQuery, type Position, type QueryParameters } from './paging';
+import { jsonReply, type Reply } from './reply';
+import { oneRow, pageRows, type Row } from './rows';
+
+/**
+ * Inserts a row. A row that has the id already is the same request's, whose answer was lost on its way:
+ * only a retry with the same Idempotency-Key brings the same fresh id.
+ * @throws FazendaError FZ_CONFLICT when the table refuses a second row of the same identity
+ */
+export async function createRow(db: Queryable, resource: HttpResource, body: unknown, freshId: string): Promise<Reply> {
+  const row = resource.row(body as never, freshId);
+  const columns = Object.keys(row);
+  const { rows } = await db.query<Record<string, unknown>>(
+    `INSERT INTO ${resource.table} (${columns.join(', ')}) VALUES (${columns.map((_, index) => `$${index + 1}`).join(', ')})
+     ON CONFLICT DO NOTHING RETURNING *`,
+    Object.values(row),
+  );
+  const stored = rows[0] ?? (row.id === freshId ? await rowById(db, resource, freshId) : undefined);
+  if (!stored) throw new FazendaError('FZ_CONFLICT', resource.conflict);
+  return jsonReply(201, resource.show(stored), { location: `${resource.path}/${String(stored.id)}` });
+}
+
+/** @throws FazendaError FZ_NOT_FOUND */
+export async function readRow(db: Queryable, resource: HttpResource, id: string): Promise<Reply> {
+  const row = await rowById(db, resource, id);
+  if (!row) throw new FazendaError('FZ_NOT_FOUND', `${resource.path} has no ${id}`);
+  return jsonReply(200, resource.show(row));
+}
+
+async function rowById(db: Queryable, { table }: HttpResource, id: string): Promise<Row | undefined> {
+  return oneRow(db, `SELECT * FROM ${table} WHERE id = $1`, [id]);
+}
+
+/** Newest first, by pages. @throws FazendaError FZ_QUERY_INVALID */
+export async function listRows(db: Queryable, { table, show }: HttpResource, query: QueryParameters): Promise<Reply> {
+  const { limit, after } = readListQuery(query);
+  const rows = await pageOf(db, table, limit + 1, after);
+  const page = rows.slice(0, limit);
+  return jsonReply(200, { items: page.map(show), nextCursor: nextCursor(rows.length > limit ? page.at(-1) : undefined, 'id') });
+}
+
+async function pageOf(db: Queryable, table: string, limit: number, after: Position | undefined): Promise<Row[]> {
+  const place = after ? 'WHERE (created_at, id) < ($2, $3)' : '';
+  return pageRows(db, `SELECT *, created_at::text AS cursor_at FROM ${table} ${place} ORDER BY created_at DESC, id DESC LIMIT $1`,
+    [limit, ...(after ? [after.at, after.id] : [])]);
+}

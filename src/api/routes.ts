@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import type { Request, Response } from 'express';
+import type { Domain, HttpCommand, HttpQuery, HttpResource } from '../../workflows/kernel/definition';
+import { fingerprintOf } from '../canonical';
+import type { Queryable } from '../facts/postgres';
+import type { Producer } from '../kafka/port';
+import type { Logger } from '../log';
+import { parseBody, validBody } from './body';
+import { runCommand } from './commands';
+import { correlationOf, headerId, traceparentOf } from './correlation';
+import { once } from './idempotency';
+import { faultOf, problemReply } from './problem';
+import { readList, readOne } from './queries';
+import type { Reply } from './reply';
+import { createRow, listRows, readRow } from './resources';
+import { callerOf } from './security';
+
+/** One method of one path. `path` is Express's pattern. */
+export interface Route {
+  readonly method: 'get' | 'post';
+  readonly path: string;
+  answer(request: Request, response: Response): Promise<Reply> | Reply;
+}
+
+export interface RouteDeps {
+  readonly db: Queryable;
+  readonly producer: Producer;
+  readonly log: Logger;
+}
+
+/** Everything that the domains offer over HTTP, found in their definitions. */
+export function domainRoutes(deps: RouteDeps, domains: readonly Domain[]): Route[] {
+  return domains.flatMap((domain) => [
+    ...domain.http.commands.map((command) => commandRoute(deps, domain, command)),
+    ...domain.http.resources.flatMap((resource) => resourceRoutes(deps, resource)),
+    ...domain.http.queries.flatMap((query) => queryRoutes(deps, domain, query)),
+  ]);
+}
+
+function commandRoute(deps: RouteDeps, domain: Domain, command: HttpCommand): Route {
+  return {
+    method: 'post',
+    path: command.path,
+    answer(request, response) {
+      const body = validBody(command.body, parseBody(request.body));
+      const correlationId = correlationOf(response);
+      const traceparent = traceparentOf(request);
+      return withKey(deps, command.path, request, response, body, (freshId) =>
+        runCommand(deps, domain, command, { body, freshId, correlationId, traceparent }),
+      );
+    },
+  };
+}
+
+function resourceRoutes(deps: RouteDeps, resource: HttpResource): Route[] {
+  const { db } = deps;
+  return [
+    {
+      method: 'post',
+      path: resource.path,
+      answer(request, response) {
+        const body = validBody(resource.body, parseBody(request.body));
+        return withKey(deps, resource.path, request, response, body, (freshId) => createRow(db, resource, body, freshId));
+      },
+    },
+    { method: 'get', path: resource.path, answer: (request) => listRows(db, resource, request.query) },
+    { method: 'get', path: `${resource.path}/:id`, answer: (request) => readRow(db, resource, idOf(request)) },
+  ];
+}
+
+function queryRoutes({ db }: RouteDeps, domain: Domain, query: HttpQuery): Route[] {
+  const one: Route = {
+    method: 'get',
+    path: `${query.path}/:id`,
+    answer: (request) => readOne(db, domain, query, idOf(request), request.headers['if-none-match']),
+  };
+  return query.list ? [{ method: 'get', path: query.path, answer: (request) => readList(db, domain, query, request.query) }, one] : [one];
+}
+
+function idOf({ params }: Request): string {
+  const { id } = params;
+  return typeof id === 'string' ? id : '';
+}
+
+/**
+ * Runs the work of a POST, once for its Idempotency-Key where it has one. What the work refuses with a 4xx
+ * is an answer like any other and is remembered; so are the headers, correlation id included, because the
+ * remembered body speaks of the first request.
+ */
+async function withKey(
+  { db, log }: RouteDeps, path: string, request: Request, response: Response, body: unknown, work: (freshId: string) => Promise<Reply>,
+): Promise<Reply> {
+  const key = headerId(request, 'idempotency-key');
+  const freshId = randomUUID();
+  if (key === undefined) return work(freshId);
+  const correlationId = correlationOf(response);
+  const use = {
+    scope: `${request.method} ${path} ${callerOf(request, headerId(request, 'x-user-id'))}`,
+    key,
+    fingerprint: fingerprintOf(body),
+  };
+  return once(db, use, freshId, async (id) => {
+    const reply = await answered(() => work(id));
+    return { ...reply, headers: { ...reply.headers, 'x-correlation-id': correlationId } };
+  });
+
+  async function answered(attempt: () => Promise<Reply>): Promise<Reply> {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      return problemReply(faultOf(thrown, log, correlationId), correlationId);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Express } from 'express';
+import type { Config } from '../config';
+import type { GatewayProxy } from './gateway-proxy';
+import { bears, requiredToken } from './security';
+
+/** A request that has not arrived in full by then is given up, ms. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How long a stop lets answers finish, ms; below the process's own limit. */
+const DRAIN_MS = 6_000;
+
+export interface ApiServer {
+  readonly port: number;
+  /** Takes no more requests, lets those in hand finish, closes what is left. */
+  stop(): Promise<void>;
+}
+
+/** Listens on HOST and PORT. Rejects with Node's own error where the port is taken. */
+export async function listen(config: Config, app: Express, gateway: GatewayProxy): Promise<ApiServer> {
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, app);
+  const live = new Set<Socket>();
+  const token = requiredToken(config);
+  server.on('upgrade', (request, socket, head) => {
+    const connection = socket as Socket;
+    live.add(connection);
+    connection.once('close', () => live.delete(connection));
+    if (token && !bears(request, token)) refuse(connection, '401 Unauthorized');
+    else if (!gateway.upgrade(request, connection, head)) refuse(connection, '404 Not Found');
+  });
+  server.on('clientError', (_fault, socket) => refuse(socket as Socket, '400 Bad Request'));
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(config.PORT, config.HOST, () => resolve());
+  });
+  return { port: (server.address() as AddressInfo).port, stop: () => drain(server, live) };
+}
+
+/** For whom HTTP itself went wrong; there is no request to answer in full. */
+function refuse(socket: Socket, status: string): void {
+  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  else socket.destroy();
+}
+
+async function drain(server: Server, live: ReadonlySet<Socket>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  // Live connections have no end of their own; their clients come back with the last version they saw.
+  for (const socket of live) socket.destroy();
+  const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(force);
+}
