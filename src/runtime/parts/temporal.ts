@@ -12,6 +12,14 @@ const NAMESPACE = 'default';
 const PROBE_TIMEOUT_MS = 2_000;
 
 /**
+ * Twice as fast as the stock settings, measured, and as safe against a killed process: what was written is
+ * in the write-ahead log before it is acknowledged. A power cut may cost Temporal its last moments; the
+ * facts lie in PostgreSQL with fsync, and the sweeper starts again whatever Temporal forgot.
+ * https://www.sqlite.org/pragma.html#pragma_synchronous
+ */
+const SQLITE_PRAGMAS = ['journal_mode=wal', 'synchronous=normal'];
+
+/**
  * What moved most in BENCH.md. The stock limits poll each queue 20 times a second, which makes a chain of
  * four activities ten times slower; with one machine, more than one partition of a task queue only
  * forwards tasks to and fro; the new matcher is the one that knows task priority.
@@ -60,6 +68,7 @@ export const temporal = definePart({
       args: [
         'server', 'start-dev', '--ip', '127.0.0.1', '--db-filename', join(data, 'temporal.db'),
         '--port', String(ports.frontend), '--ui-port', String(ports.ui), '--http-port', String(ports.http), '--metrics-port', String(ports.metrics),
+        ...SQLITE_PRAGMAS.flatMap((pragma) => ['--sqlite-pragma', pragma]),
         ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
         ...attributes.flatMap((attribute) => ['--search-attribute', attribute]),
       ],
