@@ -6,6 +6,9 @@ import { FazendaError } from '../errors';
 import { isErrno, isRunning, parseIdentity, signalGroup, type ProcessIdentity } from './identity';
 import { lockHolder, tryLock, type Unlock } from './lock';
 
+/** Where everything is, for people and programs outside; there only while all of it runs. */
+export const ENDPOINTS_FILE = 'endpoints.json';
+
 const LEFTOVER_GRACE_MS = 8_000;
 const LEFTOVER_POLL_MS = 100;
 
@@ -27,6 +30,8 @@ export class Home {
     if (unlock === undefined) {
       throw new FazendaError('FZ_HOME_IN_USE', `${folder} belongs to the running process ${lockHolder(path)?.pid ?? '(unknown)'}`);
     }
+    // What a killed owner said about itself is no longer so.
+    rmSync(join(folder, ENDPOINTS_FILE), { force: true });
     await endLeftovers(join(folder, 'run'));
     return new Home(folder, unlock);
   }

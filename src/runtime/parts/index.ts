@@ -6,7 +6,7 @@ import { kafka } from './kafka';
 import type { Endpoints, Part, PartContext, PartName } from './part';
 import { postgres } from './postgres';
 import { redis } from './redis';
-import { runPart, type RunningPart } from './running';
+import { runPart, STOP_TIMEOUT_MS, type RunningPart } from './running';
 import { s3 } from './s3';
 import { temporal } from './temporal';
 
@@ -41,8 +41,8 @@ export interface RunningParts {
   readonly how: Readonly<Partial<Record<PartName, string>>>;
   /** Crashes a part, for tests; it comes back on its port. An external one is left alone. */
   kill(part: PartName, signal?: NodeJS.Signals): void;
-  /** Stops all parts, frees the ports and gives the home back. May be called twice. */
-  stop(): Promise<void>;
+  /** Stops all parts, by force after 8 s unless told otherwise, frees the ports and gives the home back. May be called twice. */
+  stop(stopTimeoutMs?: number): Promise<void>;
 }
 
 const PARTS: Readonly<Record<PartName, Part>> = { temporal, kafka, postgres, s3, redis };
@@ -76,14 +76,14 @@ export async function startParts(options: StartPartsOptions): Promise<RunningPar
   };
 
   let stopped: Promise<void> | undefined;
-  const stopAll = async (): Promise<void> => {
-    const results = await Promise.allSettled([...running.values()].map((part) => part.stop()));
+  const stopAll = async (stopTimeoutMs: number): Promise<void> => {
+    const results = await Promise.allSettled([...running.values()].map((part) => part.stop(stopTimeoutMs)));
     ports.release();
     home.close();
     const faults = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     if (faults.length > 0) throw new AggregateError(faults, 'some parts did not stop in order');
   };
-  const stop = (): Promise<void> => (stopped ??= stopAll());
+  const stop = (stopTimeoutMs = STOP_TIMEOUT_MS): Promise<void> => (stopped ??= stopAll(stopTimeoutMs));
 
   await Promise.allSettled(options.parts.map(start));
   if (signal.aborted) {

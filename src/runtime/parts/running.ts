@@ -7,7 +7,7 @@ import type { PortBook } from '../ports';
 import { ComposeService, dockerAnswers } from './docker';
 import { WAYS, type Part, type PartContext, type PartFacts, type Ports, type Tool, type Way } from './part';
 
-const STOP_TIMEOUT_MS = 8_000;
+export const STOP_TIMEOUT_MS = 8_000;
 const READY_TIMEOUT_MS = 90_000;
 const EXTERNAL_WAIT_MS = 30_000;
 const EXTERNAL_POLL_MS = 500;
@@ -17,7 +17,8 @@ export interface RunningPart {
   readonly how: string;
   readonly facts: PartFacts;
   kill(signal: NodeJS.Signals): void;
-  stop(): Promise<void>;
+  /** @param stopTimeoutMs after this long it is ended by force */
+  stop(stopTimeoutMs: number): Promise<void>;
 }
 
 /**
@@ -83,14 +84,14 @@ async function asChild(part: Part, tool: Tool, context: PartContext, book: PortB
     await child.stop();
     throw thrown;
   }
-  return { how: tool.how, facts: part.facts(context, ports), kill: (signal) => child.kill(signal), stop: () => child.stop() };
+  return { how: tool.how, facts: part.facts(context, ports), kill: (signal) => child.kill(signal), stop: (stopTimeoutMs) => child.stop(stopTimeoutMs) };
 }
 
 async function inDocker(part: Part, context: PartContext, book: PortBook): Promise<RunningPart> {
   const ports = await claimAll(part, book);
   const { service, env, ready } = part.compose(context, ports);
   const container = new ComposeService(service, context.home.folder, { ...context.env, ...env });
-  const stop = (): Promise<void> => container.stop(STOP_TIMEOUT_MS);
+  const stop = (stopTimeoutMs: number): Promise<void> => container.stop(stopTimeoutMs);
   try {
     await container.up(context);
     const deadline = Date.now() + READY_TIMEOUT_MS;
@@ -99,7 +100,7 @@ async function inDocker(part: Part, context: PartContext, book: PortBook): Promi
       await sleep(EXTERNAL_POLL_MS, undefined, { signal: context.signal });
     }
   } catch (thrown) {
-    await stop();
+    await stop(STOP_TIMEOUT_MS);
     throw thrown;
   }
   const kill = (signal: NodeJS.Signals): void => {

@@ -1,0 +1,139 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { textOf } from '../errors';
+import type { SupervisedChild } from './child';
+import { ENDPOINTS_FILE, type Home } from './home';
+import { startParts, type Endpoints, type PartEvent, type PartName, type RunningParts } from './parts';
+import { run } from './parts/tools';
+import { planProcesses, type ProcessName } from './processes';
+import { showProgress, type Progress } from './progress';
+import { checkoutRoot } from './root';
+import { killAll, listenForStop } from './signals';
+import { startTable } from './table';
+
+const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3'];
+const PART_TITLES = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3' };
+const MIGRATE_TIMEOUT_MS = 120_000;
+/** All is stopped within 15 s of the signal; what is left by then is ended by force. */
+const STOP_BY_MS = 13_000;
+const PARTS_STOP_MIN_MS = 2_000;
+
+export interface DevOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** The compiled folder, with workers/, workflow-bundle.js and src/cli/main.js. */
+  readonly dist: string;
+  /** Search attributes that Temporal registers, name to type. */
+  readonly searchAttributes: Readonly<Record<string, string>>;
+}
+
+/** What was started so far, to be stopped in this order whatever happens. */
+interface Started {
+  parts?: RunningParts;
+  children: SupervisedChild[];
+}
+
+/**
+ * `npm start`: every part and every process, in the foreground, until a signal. Gives the exit code: 0
+ * after a signal, however far it got; 1, with the reason said, when something could not be started.
+ */
+export async function runDev(options: DevOptions): Promise<number> {
+  const begunAt = Date.now();
+  const homeFolder = resolve(options.env.FAZENDA_HOME || join(checkoutRoot(), '.fazenda'));
+  const signal = listenForStop(() => killAll(join(homeFolder, 'run')));
+  const started: Started = { children: [] };
+  let code = 0;
+  try {
+    await startAll(options, homeFolder, signal, started, begunAt);
+    await new Promise<void>((stop) => signal.addEventListener('abort', () => stop(), { once: true }));
+  } catch (thrown) {
+    if (!signal.aborted) {
+      console.error(`\n${textOf(thrown)}`);
+      code = 1;
+    }
+  }
+  console.log('\nStopping …');
+  try {
+    await stopAll(homeFolder, started);
+    console.log('Stopped.');
+  } catch (thrown) {
+    console.error(textOf(thrown));
+    code = 1;
+  }
+  return code;
+}
+
+async function startAll(options: DevOptions, homeFolder: string, signal: AbortSignal, started: Started, begunAt: number): Promise<void> {
+  let told: (event: PartEvent) => void = () => undefined;
+  const partProgress = await showProgress(PART_TITLES);
+  told = (event) => track(partProgress, event);
+  const giveUp = (): void => PARTS.forEach((name) => partProgress.of(name).fail('given up'));
+  const parts = await startParts({
+    home: homeFolder, parts: PARTS, env: options.env, searchAttributes: options.searchAttributes, signal, onEvent: (event) => told(event),
+  }).catch((thrown: unknown) => {
+    giveUp();
+    throw thrown;
+  }).finally(() => partProgress.finished);
+  started.parts = parts;
+  told = (event) => say(event.text);
+
+  const env = { ...options.env, ...parts.env };
+  const adminToken = options.env.FAZENDA_ADMIN_TOKEN || parts.home.secret('admin-token');
+  const planned = await planProcesses({ dist: options.dist, home: parts.home, ports: parts.ports, env, adminToken }, (event) => say(event.text));
+  const rest = await showProgress({ migrate: 'Tables, topics, bucket', ...Object.fromEntries([...planned.children.keys()].map((name) => [name, name])) });
+  try {
+    await migrate(options.dist, { ...env, FAZENDA_HOME: homeFolder }, signal);
+    rest.of('migrate').done('in place');
+    started.children = [...planned.children.values()];
+    await startProcesses(planned.children, rest, signal);
+  } catch (thrown) {
+    for (const name of ['migrate', ...planned.children.keys()]) rest.of(name).fail('given up');
+    throw thrown;
+  } finally {
+    await rest.finished;
+  }
+  signal.throwIfAborted();
+  const endpoints = { ...parts.endpoints, api: planned.apiUrl };
+  publish(parts.home, endpoints);
+  const tookMs = Date.now() - begunAt;
+  console.log(startTable({ endpoints, how: parts.how, processes: [...planned.children.keys()], adminToken, home: homeFolder, tookMs }));
+}
+
+async function migrate(dist: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
+  await run(process.execPath, ['--enable-source-maps', join(dist, 'src', 'cli', 'main.js'), 'migrate'], { env, signal, timeoutMs: MIGRATE_TIMEOUT_MS });
+}
+
+async function startProcesses(children: ReadonlyMap<ProcessName, SupervisedChild>, progress: Progress, signal: AbortSignal): Promise<void> {
+  const results = await Promise.allSettled(
+    [...children].map(async ([name, child]) => {
+      await child.start(signal);
+      progress.of(name).done(`process ${child.pid}`);
+    }),
+  );
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Whole, by rename, and only for its owner: it holds passwords. */
+function publish(home: Home, endpoints: Endpoints): void {
+  const fresh = home.path(`${ENDPOINTS_FILE}.new`);
+  writeFileSync(fresh, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
+  renameSync(fresh, home.path(ENDPOINTS_FILE));
+}
+
+/** First nobody is told any more that it runs; then ours, that finish what they have in hand; then the parts they need for it. */
+async function stopAll(homeFolder: string, { parts, children }: Started): Promise<void> {
+  const by = Date.now() + STOP_BY_MS;
+  rmSync(join(homeFolder, ENDPOINTS_FILE), { force: true });
+  await Promise.all(children.map((child) => child.stop()));
+  await parts?.stop(Math.max(by - Date.now(), PARTS_STOP_MIN_MS));
+}
+
+function track(progress: Progress, event: PartEvent): void {
+  const line = progress.of(event.part);
+  if (event.kind === 'ready') line.done(event.text);
+  else if (event.kind === 'failed') line.fail(event.text);
+  else line.step(event.text);
+}
+
+function say(text: string): void {
+  console.log(`${new Date().toISOString().slice(11, 19)}  ${text}`);
+}

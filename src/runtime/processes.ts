@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { SupervisedChild, type ChildEvent, type ChildSpec } from './child';
+import type { Home } from './home';
+import type { PortBook } from './ports';
+
+const READY_TIMEOUT_MS = 60_000;
+/** They drain for 8 s; a second later they have had their time. */
+export const PROCESS_STOP_TIMEOUT_MS = 9_000;
+
+const API_PORT = 3000;
+const GATEWAY_PORT = 3001;
+const METRICS_PORT = 9464;
+
+/** fazenda's own processes, in the order they are shown. Each is `workers/<name>.js` of the compiled folder. */
+export const PROCESS_NAMES = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway'] as const;
+export type ProcessName = (typeof PROCESS_NAMES)[number];
+
+export interface ProcessPlan {
+  /** The compiled folder, with workers/ and workflow-bundle.js. */
+  readonly dist: string;
+  readonly home: Home;
+  readonly ports: PortBook;
+  /** The caller's environment with that of the parts. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly adminToken: string;
+}
+
+/** Our processes, ready to be started, and where two of them listen. */
+export interface PlannedProcesses {
+  readonly children: ReadonlyMap<ProcessName, SupervisedChild>;
+  readonly apiUrl: string;
+  readonly gatewayUrl: string;
+}
+
+/** Claims the ports and lays down each process's environment; nothing is started yet. */
+export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEvent) => void): Promise<PlannedProcesses> {
+  const { home, ports } = plan;
+  const api = await ports.claim(Number(plan.env.PORT || API_PORT));
+  const gateway = await ports.claim(Number(plan.env.GATEWAY_PORT || GATEWAY_PORT));
+  const metrics = new Map<ProcessName, number>();
+  for (const name of PROCESS_NAMES) if (name !== 'api') metrics.set(name, await ports.claim(METRICS_PORT));
+  const shared: NodeJS.ProcessEnv = {
+    OBSERVABILITY__KAFKA_ENABLED: 'true',
+    ...plan.env,
+    PORT: String(api),
+    GATEWAY_PORT: String(gateway),
+    GATEWAY_URL: `http://127.0.0.1:${gateway}`,
+    METRICS_PEERS: [...metrics.values()].map((port) => `127.0.0.1:${port}`).join(','),
+    FAZENDA_HOME: home.folder,
+    FAZENDA_READY_FILE: home.path('endpoints.json'),
+    FAZENDA_ADMIN_TOKEN: plan.adminToken,
+    WORKFLOW_BUNDLE: join(plan.dist, 'workflow-bundle.js'),
+  };
+  const specOf = (name: ProcessName): ChildSpec => {
+    const logFile = home.path('logs', `${name}.log`);
+    return {
+      name,
+      command: process.execPath,
+      args: ['--enable-source-maps', join(plan.dist, 'workers', `${name}.js`)],
+      env: { ...shared, LOG_FILE: logFile, METRICS_PORT: String(metrics.get(name) ?? 0) },
+      cwd: join(plan.dist, '..'),
+      logFile,
+      stopSignal: 'SIGTERM',
+      stopTimeoutMs: PROCESS_STOP_TIMEOUT_MS,
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      ready: 'message',
+    };
+  };
+  return {
+    children: new Map(PROCESS_NAMES.map((name) => [name, new SupervisedChild(specOf(name), home.path('run', `${name}.json`), onEvent)])),
+    apiUrl: `http://127.0.0.1:${api}`,
+    gatewayUrl: `http://127.0.0.1:${gateway}`,
+  };
+}
