@@ -4,7 +4,7 @@ import type { Accepted, Ask, CommandContext, Domain, HttpCommand, MailDoor, Star
 import { contentLifecycle, type ContentFact, type ContentFacts, type ContentState } from './lifecycle';
 import { cancelTask, createTask, taskCreated, type CancelTask, type CreateTask, type TaskCreated } from './messages';
 import { CONTENT_TABLES } from './tables';
-import { templates } from './templates';
+import { READY_TEMPLATES, templates } from './templates';
 import type { ContentLimits } from './workflow';
 
 /** The group that takes tasks in; its name is a contract. */
@@ -97,6 +97,9 @@ const settings = z.object({
 /** A column of the view as the API writes it: camel case, instants in UTC. */
 const instant = (column: unknown) => (column instanceof Date ? column.toISOString() : null);
 
+/** The data of fact 1, as the kernel hands it back. */
+const born = (data: object) => data as ContentFacts['TaskCreated'];
+
 export const content = {
   name: 'content',
   workflow: 'contentWorkflow' as const,
@@ -146,17 +149,35 @@ export const content = {
     ],
     live: { path: '/ws/tasks/:id/status', idField: 'taskId', spelling: (id) => id.toLowerCase() },
   },
+  cli: {
+    noun: 'task',
+    submit: {
+      name: 'submit',
+      summary: 'Submit a content task',
+      path: '/commands/create-task',
+      options: [
+        { flags: '--template <id>', summary: 'id of a template, or the name of a ready one', preset: 'product-description' },
+        { flags: '--model <name>', summary: 'who writes it', preset: 'local' },
+        { flags: '--priority <priority>', summary: 'low, normal or high', preset: 'normal' },
+        { flags: '--var <name=value>', summary: 'a value for the prompt; may be repeated', pairs: true },
+      ],
+      body: ({ template, model, priority }, variables, userId) => ({
+        templateId: READY_TEMPLATES.find(({ name }) => name === template)?.id ?? template,
+        modelType: model, priority, userId, variables,
+      }),
+    },
+    endings: { ContentStored: true, TaskFailed: false, TaskCancelled: false },
+  },
   settings,
   limits: (given) => {
     const { TASK_ATTEMPTS_MAX, MODEL_DEADLINE, MODEL_CALL_TIMEOUT } = given as z.infer<typeof settings>;
     return { attemptsMax: TASK_ATTEMPTS_MAX, modelDeadlineMs: MODEL_DEADLINE, modelCallTimeoutMs: MODEL_CALL_TIMEOUT } satisfies ContentLimits;
   },
   display: {
-    summary: (data) => (({ modelType, priority }) => `${priority} · ${modelType}`)(data as ContentFacts['TaskCreated']),
-    memo: (data) => (({ templateId, userId }) => ({ templateId, userId }))(data as ContentFacts['TaskCreated']),
-    searchAttributes: (data) =>
-      (({ modelType, priority }) => ({ FazendaModel: modelType, FazendaPriority: priority }))(data as ContentFacts['TaskCreated']),
-    priority: (data) => ({ high: 1, normal: 3, low: 5 })[(data as ContentFacts['TaskCreated']).priority],
+    summary: (data) => `${born(data).priority} · ${born(data).modelType}`,
+    memo: (data) => ({ templateId: born(data).templateId, userId: born(data).userId }),
+    searchAttributes: { FazendaModel: (data) => born(data).modelType, FazendaPriority: (data) => born(data).priority },
+    priority: (data) => ({ high: 1, normal: 3, low: 5 })[born(data).priority],
   },
   tables: CONTENT_TABLES,
 } satisfies Domain<ContentState, ContentFact>;

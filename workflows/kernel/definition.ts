@@ -21,6 +21,7 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   readonly doors: readonly Door[];
   readonly view: View<State>;
   readonly http: HttpSurface;
+  readonly cli: CliSurface;
   /** Environment settings of this domain, by variable name; parsed with all others at the start. */
   readonly settings: ZodObject;
   /** The part of the settings that a story sees, fixed for a run when it begins. */
@@ -74,8 +75,8 @@ export interface Display {
   summary(data: object): string;
   /** Shown beside the run, searched by no one. */
   memo(data: object): Readonly<Record<string, string>>;
-  /** Custom search attributes, all Keyword. */
-  searchAttributes(data: object): Readonly<Record<string, string>>;
+  /** Custom search attributes, all Keyword: name → value from fact 1's data. */
+  readonly searchAttributes: Readonly<Record<string, (data: object) => string>>;
   /** Temporal's priority key, 1 (first) to 5 (last); 3 where a domain has none. */
   priority(data: object): number;
 }
@@ -160,4 +161,33 @@ export interface HttpQuery {
   /** Every status a reader may filter by. */
   readonly statuses: readonly string[];
   show(row: Readonly<Record<string, unknown>>): object;
+}
+
+/** How a domain is spoken of on the command line. */
+export interface CliSurface {
+  /** One aggregate: `fazenda <noun> <id>` tells its story. */
+  readonly noun: string;
+  readonly submit: CliSubmit;
+  /** The facts that end a story → whether it ended well. */
+  readonly endings: Readonly<Record<string, boolean>>;
+}
+
+/** A command that creates an aggregate through the API and can watch it to its end. */
+export interface CliSubmit {
+  readonly name: string;
+  readonly summary: string;
+  /** Path of the `creates` command that it calls. */
+  readonly path: string;
+  readonly options: readonly CliOption[];
+  /** The request's body. `user` is who runs the command. */
+  body(given: Readonly<Record<string, string>>, pairs: Readonly<Record<string, unknown>>, user: string): object;
+}
+
+export interface CliOption {
+  /** As commander writes them: `--template <id>`. */
+  readonly flags: string;
+  readonly summary: string;
+  readonly preset?: string;
+  /** Given any number of times as `name=value`; all of them come as the body's `pairs`. */
+  readonly pairs?: boolean;
 }

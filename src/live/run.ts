@@ -1,0 +1,66 @@
+import type { Pool } from 'pg';
+import type { Config } from '../config';
+import { textOf } from '../errors';
+import { openConsumer } from '../kafka/consumer';
+import type { Logger } from '../log';
+import { LocalFanOut, type FanOut } from './fanout';
+import { openGateway, type Gateway } from './gateway';
+import { FACT_TOPICS, hintOf } from './hints';
+import { measureConnections } from './metrics';
+import { RedisFanOut, redisAdapter, type RedisFanOutOptions } from './redis-fanout';
+import { postgresStore } from './store';
+
+/** All gateways share one group: each record is read by one of them, which tells the others. */
+const GROUP = 'fazenda-gateway';
+const CHUNK_MAX = 500;
+const TROUBLE_EVERY_MS = 1_000;
+
+export interface GatewayDeps {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly db: Pool;
+  /** Ends the process: the consumer stalled and cannot be mended. */
+  readonly fail: (reason: unknown) => void;
+  /** Registers what has to be closed; the last registered is closed first. */
+  readonly onStop: (close: () => Promise<unknown> | unknown) => void;
+}
+
+/** Serves at once what is stored; resolves when it also hears what happens. */
+export async function runGateway({ config, log, db, fail, onStop }: GatewayDeps): Promise<Gateway> {
+  const onTrouble = sparingly((trouble) => log.warn({ cause: textOf(trouble) }, 'a store or network of live push is away'));
+  const redis = config.REDIS_URL && { url: config.REDIS_URL.reveal(), prefix: config.KAFKA_TOPIC_PREFIX, onTrouble };
+  const fanOut: FanOut = redis ? new RedisFanOut(redis) : new LocalFanOut();
+  onStop(() => fanOut.close());
+  const adapter = redis ? roomsOver(redis, onStop) : {};
+  const gateway = await openGateway({ store: postgresStore(db), fanOut, port: config.GATEWAY_PORT, onTrouble, ...adapter });
+  onStop(() => gateway.close());
+  measureConnections(gateway);
+
+  const consumer = openConsumer(config, log, {
+    group: GROUP,
+    topics: FACT_TOPICS,
+    // A partition whose offset was never committed must not be joined at its end: a hint could lie before it.
+    fromBeginning: true,
+    chunkMax: CHUNK_MAX,
+    onChunk: async ({ records }) => fanOut.tell(records.flatMap((record) => hintOf(record) ?? [])),
+  }, fail);
+  onStop(() => consumer.stop());
+  await consumer.start();
+  return gateway;
+}
+
+/** A store that is away troubles every story at once; one word a second says it. */
+function sparingly(say: (trouble: unknown) => void): (trouble: unknown) => void {
+  let saidAt = -Infinity;
+  return (trouble) => {
+    if (Date.now() - saidAt < TROUBLE_EVERY_MS) return;
+    saidAt = Date.now();
+    say(trouble);
+  };
+}
+
+function roomsOver(redis: RedisFanOutOptions, onStop: GatewayDeps['onStop']): Pick<ReturnType<typeof redisAdapter>, 'adapter'> {
+  const { adapter, close } = redisAdapter(redis);
+  onStop(close);
+  return { adapter };
+}
