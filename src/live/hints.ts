@@ -6,6 +6,9 @@ import { decodeValue } from '../kafka/codec';
 import type { IncomingRecord } from '../kafka/port';
 import type { Hint } from './fanout';
 
+/** All gateways share one group: each record is read by one of them, which tells the others. */
+export const GATEWAY_GROUP = 'fazenda-gateway';
+
 /** Where a topic belongs: whose facts are on it, and the door through which strangers' records begin stories. */
 interface Source {
   readonly domain: Domain;

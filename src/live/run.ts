@@ -5,13 +5,11 @@ import { openConsumer } from '../kafka/consumer';
 import type { Logger } from '../log';
 import { LocalFanOut, type FanOut } from './fanout';
 import { openGateway, type Gateway } from './gateway';
-import { FACT_TOPICS, hintOf } from './hints';
+import { FACT_TOPICS, GATEWAY_GROUP, hintOf } from './hints';
 import { measureConnections } from './metrics';
 import { RedisFanOut, redisAdapter, type RedisFanOutOptions } from './redis-fanout';
 import { postgresStore } from './store';
 
-/** All gateways share one group: each record is read by one of them, which tells the others. */
-const GROUP = 'fazenda-gateway';
 const CHUNK_MAX = 500;
 const TROUBLE_EVERY_MS = 1_000;
 
@@ -37,7 +35,7 @@ export async function runGateway({ config, log, db, fail, onStop }: GatewayDeps)
   measureConnections(gateway);
 
   const consumer = openConsumer(config, log, {
-    group: GROUP,
+    group: GATEWAY_GROUP,
     topics: FACT_TOPICS,
     // A partition whose offset was never committed must not be joined at its end: a hint could lie before it.
     fromBeginning: true,

@@ -1,8 +1,8 @@
 import type { Fact } from '../../workflows/kernel/fact';
 import { FazendaError } from '../errors';
+import { FoldedStory, type Step } from '../facts/folded';
 import { isDataFault } from '../facts/postgres';
 import type { LiveLimits } from './limits';
-import { FoldedStory, type Step } from './message';
 
 /** Where facts are read from: Postgres, or a test's array. */
 export interface FactStore {

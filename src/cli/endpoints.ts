@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { readConfig, type Config } from '../config';
+import { FazendaError } from '../errors';
+import { ENDPOINTS_FILE } from '../runtime/home';
+import type { Endpoints } from '../runtime/parts';
+import { checkoutRoot } from '../runtime/root';
+
+/** The folder of the fazenda that commands talk to. */
+export function homeFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return resolve(env.FAZENDA_HOME || join(checkoutRoot(), '.fazenda'));
+}
+
+/** Where everything is that runs from this home; undefined where nothing runs. */
+export function readEndpoints(env: NodeJS.ProcessEnv = process.env): Endpoints | undefined {
+  const path = join(homeFolder(env), ENDPOINTS_FILE);
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Endpoints;
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined;
+    throw new FazendaError('FZ_NOT_RUNNING', `${path} cannot be read`, {}, thrown);
+  }
+}
+
+/** The API's address: as given, else of what runs from this home. @throws FazendaError FZ_NOT_RUNNING. */
+export function apiAddress(given: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
+  const api = given ?? readEndpoints(env)?.api;
+  if (!api) throw new FazendaError('FZ_NOT_RUNNING', `no fazenda runs from ${homeFolder(env)}`);
+  if (!/^https?:\/\//.test(api)) throw new FazendaError('FZ_USAGE', `${api} is no http(s) URL`);
+  return api.replace(/\/+$/, '');
+}
+
+/** The settings of our processes, for the stores that run from this home; the environment wins where it says otherwise. */
+export function configHere(env: NodeJS.ProcessEnv = process.env): Config {
+  return readConfig({ ...environmentOf(readEndpoints(env)), ...env });
+}
+
+function environmentOf(endpoints: Endpoints | undefined): NodeJS.ProcessEnv {
+  if (!endpoints) return {};
+  const { kafka, temporal, temporalNamespace, postgres, s3, redis } = endpoints;
+  return {
+    ...(kafka && { KAFKA_BROKERS: kafka }),
+    ...(temporal && { TEMPORAL_ADDRESS: temporal }),
+    ...(temporalNamespace && { TEMPORAL_NAMESPACE: temporalNamespace }),
+    ...(postgres && { DATABASE_URL: postgres }),
+    ...(redis && { REDIS_URL: redis }),
+    ...(s3 && {
+      S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket, S3_REGION: s3.region,
+      S3_ACCESS_KEY_ID: s3.accessKeyId, S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    }),
+  };
+}
