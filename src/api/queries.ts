@@ -17,8 +17,10 @@ export async function readOne(db: Queryable, domain: Domain, query: HttpQuery, i
   const row = (await viewRow(db, domain, id)) ?? (await acceptedRow(db, domain, id));
   if (!row) throw new FazendaError('FZ_NOT_FOUND', `${query.path} has no ${id}`);
   const etag = `"${String(row.version)}"`;
-  if (matches(ifNoneMatch, etag)) return { status: 304, headers: { etag }, body: '' };
-  return jsonReply(200, query.show(row), { etag });
+  // Kept by a cache if it likes, but asked about every time.
+  const headers = { etag, 'cache-control': 'no-cache' };
+  if (matches(ifNoneMatch, etag)) return { status: 304, headers, body: '' };
+  return jsonReply(200, query.show(row), headers);
 }
 
 /** Newest first, by pages. @throws FazendaError FZ_QUERY_INVALID */

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { Pool } from 'pg';
+import { createApp } from '../../src/api/app';
+import { openChecks } from '../../src/api/checks';
+import { watchDependencies, type Checks } from '../../src/api/dependencies';
+import { proxyToGateway } from '../../src/api/gateway-proxy';
+import { listen } from '../../src/api/server';
+import { readConfig, type Config } from '../../src/config';
+import { migrate } from '../../src/facts/migrate';
+import { openPool } from '../../src/facts/postgres';
+import { PROMPT } from '../../src/kafka/client';
+import type { Producer } from '../../src/kafka/port';
+import { openProducer } from '../../src/kafka/producer';
+import { createTopics } from '../../src/kafka/topics';
+import { openLog } from '../../src/log';
+import { registry } from '../../src/metrics';
+import { domains } from '../../workflows/domains';
+import { realParts } from './stack';
+import { awaitLeaders } from './topic';
+import { until } from './until';
+
+/** The API in this process, on the real parts, with tables and topics of its own. */
+export interface TestApi {
+  readonly url: string;
+  readonly config: Config;
+  readonly db: Pool;
+  readonly producer: Producer;
+  /** One request; a body that is no string is sent as JSON. */
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body as JSON; empty where there is none. */
+  readonly json: Record<string, unknown>;
+}
+
+export interface TestApiOptions {
+  readonly env?: Record<string, string>;
+  /** Stands in for Kafka's client, for faults that a real broker would not make on demand. */
+  readonly producer?: Producer;
+  readonly checks?: Checks;
+  /** False leaves out the topics, for tests that send nothing. */
+  readonly topics?: boolean;
+}
+
+export async function openApi({ env = {}, producer: fake, checks: fakeChecks, topics = fake === undefined }: TestApiOptions = {}): Promise<TestApi> {
+  const parts = await realParts();
+  const schema = `t_${randomUUID().replaceAll('-', '')}`;
+  const admin = new Pool({ connectionString: parts.DATABASE_URL ?? '', max: 1 });
+  await admin.query(`CREATE SCHEMA ${schema}`);
+  const database = new URL(parts.DATABASE_URL ?? '');
+  database.searchParams.set('options', `-c search_path=${schema}`);
+  const config = readConfig({ ...parts, DATABASE_URL: database.href, PORT: '0', KAFKA_TOPIC_PREFIX: `${schema}.`, LOG_LEVEL: 'silent', ...env });
+
+  const log = openLog(config, 'api');
+  const db = openPool(config, 'test-api');
+  await migrate(db);
+  if (topics) await awaitLeaders(config, await createTopics(config, log));
+  const producer = fake ?? openProducer(config, log, { retry: PROMPT, sendTimeoutMs: 4_000 });
+  producer.start();
+  const opened = fakeChecks ? undefined : openChecks(config, log, db, producer);
+  const watch = watchDependencies(fakeChecks ?? opened?.checks ?? never());
+  const gateway = proxyToGateway(config.GATEWAY_URL, log);
+  const app = createApp({ config, log, db, producer, watch, metrics: registry, domains, gateway });
+  const server = await listen(config, app, gateway);
+  const url = `http://127.0.0.1:${server.port}`;
+  await until(() => producer.connected || fake !== undefined, 'the producer has a connection');
+
+  return {
+    url, config, db, producer,
+    call: (method, path, body, headers) => call(url, method, path, body, headers),
+    async close() {
+      await server.stop();
+      watch.stop();
+      await opened?.close();
+      await producer.stop();
+      await db.end();
+      await admin.query(`DROP SCHEMA ${schema} CASCADE`);
+      await admin.end();
+    },
+  };
+}
+
+async function call(url: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const init: RequestInit = { method, headers };
+  if (body !== undefined) {
+    init.body = typeof body === 'string' || body instanceof Uint8Array ? (body as BodyInit) : JSON.stringify(body);
+    init.headers = { 'content-type': 'application/json', ...headers };
+  }
+  const answer = await fetch(`${url}${path}`, init);
+  const text = await answer.text();
+  const json = /json/.test(answer.headers.get('content-type') ?? '') ? (JSON.parse(text) as Record<string, unknown>) : {};
+  return { status: answer.status, headers: answer.headers, text, json };
+}
+
+function never(): never {
+  throw new Error('there are no checks');
+}
