@@ -1,5 +1,5 @@
 /**
- * Counts what identifies a person: e-mail addresses, payment cards (Luhn), CPFs (both check digits) and
+ * Counts what identifies a person: e-mail addresses, CPFs (both check digits), payment cards (Luhn) and
  * phone numbers. Whatever was found once is taken out, so that a card is not counted as a phone too.
  * Every pattern is bounded, so that no text takes more than one pass.
  */
@@ -27,8 +27,8 @@ const always = () => true;
 /** In this order: what can be proved by its digits comes before what is a phone number by its looks. */
 const KINDS: readonly Kind[] = [
   { pattern: /(?<![\p{L}\p{N}.%+-])[\p{L}\p{N}_.%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,63}/gu, holds: always },
-  { pattern: /(?<!\d|\d[ -])\d(?:[ -]?\d){12,18}(?![ -]?\d)/g, holds: isCard },
   { pattern: /(?<!\d)\d{3}\.?\d{3}\.?\d{3}[-.]?\d{2}(?!\d)/g, holds: isCpf },
+  { pattern: /(?<!\d|\d[ -])\d(?:[ -]?\d){12,18}(?![ -]?\d)/g, holds: isCard },
   // International: + and 8 to 15 digits (ITU-T E.164).
   { pattern: /\+\d(?:[ .()-]{0,2}\d){7,14}(?!\d)/g, holds: always },
   // With an area code in brackets, or in three groups of which the last two are joined by a dash or a dot.

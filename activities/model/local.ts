@@ -36,14 +36,15 @@ function choose(usable: readonly string[], book: Phrasebook, wishes: Wishes): st
   const words = wishes.bounds('words');
   const characters = wishes.bounds('characters');
   const sentences = wishes.bounds('sentences');
-  const asked = clamp(clamp(WORDS, words), { min: characters.min / 4, max: characters.max / 7 });
-  const target = Math.min(WORDS_MAX, Math.ceil(asked));
+  // Between four and seven characters a word, its space included: a long word more does no harm then.
+  const ceiling = Math.min(WORDS_MAX, words.max, Math.floor(characters.max / 7));
+  const target = Math.min(ceiling, Math.ceil(Math.max(WORDS, words.min, characters.min / 4)));
 
   const chosen = wishes.wanted.map((word) => book.about(word));
   let count = wordsIn(chosen);
   for (let at = 0; chosen.length < sentences.max && (count < target || chosen.length < sentences.min); at += 1) {
     const next = usable[at % usable.length];
-    const room = Math.min(words.max, WORDS_MAX) - count;
+    const room = ceiling - count;
     if (next === undefined || room <= 0) break;
     chosen.push(cut(next, room));
     count += wordsIn([next]);
