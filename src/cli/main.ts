@@ -2,7 +2,11 @@ import { Command, CommanderError } from 'commander';
 import { domains } from '../../workflows/domains';
 import { FazendaError } from '../errors';
 import { devCommand } from './dev';
+import { doctorCommand } from './doctor';
 import { migrateCommand } from './migrate';
+import { storyCommand } from './story';
+import { submitCommand } from './submit';
+import { topicsCommand } from './topics';
 import { Voice } from './voice';
 
 /** A process that has said its result and still has something open waits for it no longer than this. */
@@ -17,6 +21,10 @@ function makeProgram(): Command {
     .exitOverride();
   devCommand(program);
   migrateCommand(program);
+  for (const domain of domains) submitCommand(program, domain);
+  for (const domain of domains) storyCommand(program, domain);
+  topicsCommand(program);
+  doctorCommand(program);
   return program;
 }
 
@@ -25,15 +33,16 @@ async function main(): Promise<void> {
   try {
     await makeProgram().parseAsync();
   } catch (thrown) {
-    if (!(thrown instanceof CommanderError)) throw thrown;
-    process.exitCode = thrown.exitCode;
-    if (thrown.exitCode !== 0) {
-      const said = thrown.message.replace(/^error: /, '');
-      new Voice(process.argv.includes('--json')).fault(new FazendaError('FZ_USAGE', said));
-    }
+    process.exitCode = thrown instanceof CommanderError ? thrown.exitCode : 1;
+    // Help was shown, because it was asked for or because nothing was.
+    if (thrown instanceof CommanderError && /^commander\.(help|version)/.test(thrown.code)) return;
+    new Voice(process.argv.includes('--json')).fault(thrown instanceof CommanderError ? usage(thrown) : thrown);
   }
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
-void domains;
+function usage({ message }: CommanderError): FazendaError {
+  return new FazendaError('FZ_USAGE', message.replace(/^error: /, '').replaceAll('\n', ' '));
+}
+
 void main();

@@ -1,21 +1,27 @@
 import type { Command } from 'commander';
 import type { Config } from '../config';
+import { FazendaError, textOf, type ErrorCode } from '../errors';
 import { openLog, type Logger } from '../log';
 import { untilItWorks } from '../process';
 import { configHere } from './endpoints';
-import { act } from './voice';
+import { act, type Voice } from './voice';
 
 /** How long a store that is not there yet is waited for, s, unless told otherwise. */
 const PATIENCE_S = 60;
 
-/** One thing that has to be in place, and the sentence that says it is. */
-type Step = readonly [what: string, make: (config: Config, log: Logger) => Promise<string>];
+/** Something that has to be in place: where, the code that says the store is away, and how it is made. */
+interface Step {
+  readonly what: string;
+  readonly away: ErrorCode;
+  /** Gives the sentence that says it is in place. */
+  make(config: Config, log: Logger): Promise<string>;
+}
 
 const STEPS: readonly Step[] = [
-  ['PostgreSQL', makeTables],
-  ['Kafka', makeTopics],
-  ['the object store', makeBucket],
-  ['Temporal', makeSearchAttributes],
+  { what: 'PostgreSQL', away: 'FZ_POSTGRES_AWAY', make: makeTables },
+  { what: 'Kafka', away: 'FZ_KAFKA_AWAY', make: makeTopics },
+  { what: 'the object store', away: 'FZ_STORAGE_AWAY', make: makeBucket },
+  { what: 'Temporal', away: 'FZ_TEMPORAL_AWAY', make: makeSearchAttributes },
 ];
 
 /** `migrate`: tables, topics, bucket and search attributes; what is there already stays as it is. */
@@ -26,17 +32,38 @@ export function migrateCommand(program: Command): void {
     .option('--wait <seconds>', 'how long to wait for a store that is not there yet', String(PATIENCE_S));
   act(command, async (voice) => {
     const config = configHere();
-    const log = openLog({ ...config, LOG_LEVEL: voice.json ? 'silent' : config.LOG_LEVEL }, 'migrate');
-    const until = Date.now() + Number(command.opts().wait) * 1_000;
-    const made = await Promise.all(
-      STEPS.map(async ([what, make]) => {
-        const said = await untilItWorks(log, what, () => make(config, log), () => Date.now() > until);
-        voice.line(`${what}: ${said}`);
-        return [what, said] as const;
-      }),
-    );
+    const waitS = Number(command.opts().wait);
+    if (!(waitS >= 0)) throw new FazendaError('FZ_USAGE', '--wait takes a number of seconds');
+    const patience: Patience = { log: openLog({ ...config, LOG_LEVEL: 'silent' }, 'migrate'), untilMs: Date.now() + waitS * 1_000, voice };
+    const made = await Promise.all(STEPS.map(async (step) => [step.what, await makeWhenThere(step, config, patience)] as const));
     voice.result(Object.fromEntries(made));
   });
+}
+
+interface Patience {
+  readonly log: Logger;
+  readonly untilMs: number;
+  readonly voice: Voice;
+}
+
+async function makeWhenThere({ what, away, make }: Step, config: Config, { log, untilMs, voice }: Patience): Promise<string> {
+  let waiting = false;
+  async function attempt(): Promise<string> {
+    try {
+      return await make(config, log);
+    } catch (thrown) {
+      if (!waiting) voice.line(`${what}: not there yet (${textOf(thrown)})`);
+      waiting = true;
+      throw thrown;
+    }
+  }
+  try {
+    const said = await untilItWorks(log, what, attempt, () => Date.now() > untilMs);
+    voice.line(`${what}: ${said}`);
+    return said;
+  } catch (thrown) {
+    throw new FazendaError(away, `${what}: ${thrown instanceof FazendaError ? thrown.message : textOf(thrown)}`, {}, thrown);
+  }
 }
 
 async function makeTables(config: Config): Promise<string> {
