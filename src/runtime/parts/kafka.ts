@@ -120,6 +120,9 @@ function serverProperties(data: string, broker: number, controller: number): str
     // A lone consumer should not wait for others, and a killed one should be missed soon.
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1_000,
+    // A killed broker is let back in once the controller has missed it: 9 s by default, of the 30 it may take.
+    'broker.session.timeout.ms': 6_000,
+    'broker.heartbeat.interval.ms': 1_000,
     'log.cleaner.dedupe.buffer.size': 8 * 1024 * 1024,
   };
   return Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join('');

@@ -1,0 +1,4 @@
+// Builds dist/ and no more, for the image.
+import { build } from './build.mjs';
+
+build();
