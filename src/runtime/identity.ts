@@ -55,9 +55,9 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** True for a Node system error with this code. */
+/** True for a Node system error with this code; by its shape, as under jest it is another realm's Error. */
 export function isErrno(thrown: unknown, code: string): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === code;
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown && thrown.code === code;
 }
 
 function startOnLinux(pid: number): string | undefined {
