@@ -28,7 +28,7 @@ export async function startWithMail(
 }
 
 function optionsOf(config: Config, { name, display }: Domain, { id, data, correlationId }: Beginning) {
-  const attributes = Object.entries(display.searchAttributes(data));
+  const attributes = Object.entries(display.searchAttributes);
   return {
     workflowId: workflowId(name, id),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
@@ -40,7 +40,7 @@ function optionsOf(config: Config, { name, display }: Domain, { id, data, correl
     memo: { ...display.memo(data), correlationId },
     priority: { priorityKey: display.priority(data) },
     typedSearchAttributes: new TypedSearchAttributes(
-      attributes.map(([key, value]) => ({ key: defineSearchAttributeKey(key, SearchAttributeType.KEYWORD), value })),
+      attributes.map(([key, valueOf]) => ({ key: defineSearchAttributeKey(key, SearchAttributeType.KEYWORD), value: valueOf(data) })),
     ),
   } satisfies WorkflowOptions & { args: string[] };
 }

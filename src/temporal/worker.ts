@@ -1,4 +1,4 @@
-import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../../activities';
 import type { Config } from '../config';
 import type { Logger } from '../log';
@@ -13,6 +13,7 @@ function workflowSource(config: Config): Pick<WorkerOptions, 'workflowBundle' | 
 export function installRuntime(log: Logger): void {
   Runtime.install({
     shutdownSignals: [],
+    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN' }) } },
     logger: {
       log: (level, message, meta) => log.info({ level, ...meta }, message),
       trace: (message, meta) => log.trace(meta, message),
