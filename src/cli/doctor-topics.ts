@@ -3,6 +3,7 @@ import type { Config } from '../config';
 import { textOf } from '../errors';
 import type { TopicFacts } from '../kafka/topics';
 import { openLog } from '../log';
+import { isNamed, KAFKA_VARIABLES } from './endpoints';
 import { bad, good, note, type Finding } from './finding';
 import { reachable } from './reach';
 
@@ -11,6 +12,7 @@ const DAY_MS = 86_400_000;
 /** Topics as the contracts want them, and whether a duplicate can outlive our memory of what it repeats. */
 export async function checkTopics(config: Config): Promise<Finding[]> {
   const where = config.KAFKA_BROKERS.join(', ');
+  if (!isNamed(KAFKA_VARIABLES)) return [note('topics', 'not looked at: no broker is named')];
   if (!(await reachable(config.KAFKA_BROKERS))) return [note('topics', `not looked at: no broker answers at ${where}`)];
   const { describeTopics, PARTITIONS, RETENTION_MS, topicNames } = await import('../kafka/topics.js');
   const { topics, deadLetters } = topicNames();

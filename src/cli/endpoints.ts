@@ -35,6 +35,23 @@ export function configHere(env: NodeJS.ProcessEnv = process.env): Config {
   return readConfig({ ...environmentOf(readEndpoints(env)), ...env });
 }
 
+/**
+ * The same for a store that has to be this fazenda's, not whatever listens at a preset address.
+ * @throws FazendaError FZ_NOT_RUNNING where neither a start from this home nor one of the variables names it.
+ */
+export function configOf(variables: readonly string[], env: NodeJS.ProcessEnv = process.env): Config {
+  if (!isNamed(variables, env)) throw new FazendaError('FZ_NOT_RUNNING', `no fazenda runs from ${homeFolder(env)}, and ${variables[0]} is not set`);
+  return configHere(env);
+}
+
+export const KAFKA_VARIABLES = ['KAFKA_BROKERS', 'KAFKA_BROKER'];
+export const POSTGRES_VARIABLES = ['DATABASE_URL'];
+
+/** True where a start from this home, or one of these variables, says where a store is. */
+export function isNamed(variables: readonly string[], env: NodeJS.ProcessEnv = process.env): boolean {
+  return readEndpoints(env) !== undefined || variables.some((name) => Boolean(env[name]));
+}
+
 function environmentOf(endpoints: Endpoints | undefined): NodeJS.ProcessEnv {
   if (!endpoints) return {};
   const { kafka, temporal, temporalNamespace, postgres, s3, redis } = endpoints;

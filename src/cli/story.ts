@@ -3,7 +3,7 @@ import type { Domain } from '../../workflows/kernel/definition';
 import { FazendaError, textOf } from '../errors';
 import { FoldedStory } from '../facts/folded';
 import type { StoredFact } from '../facts/read';
-import { configHere } from './endpoints';
+import { configOf, POSTGRES_VARIABLES } from './endpoints';
 import { dataLine, elapsed, stepLine } from './lines';
 import { act } from './voice';
 
@@ -39,7 +39,7 @@ export function storyCommand(program: Command, domain: Domain): void {
 async function storedFacts(domain: Domain, id: string): Promise<StoredFact[]> {
   const { openPool } = await import('../facts/postgres.js');
   const { factsFrom } = await import('../facts/read.js');
-  const db = openPool(configHere(), 'cli', 1);
+  const db = openPool(configOf(POSTGRES_VARIABLES), 'cli', 1);
   try {
     return await factsFrom(db, domain.name, id);
   } catch (cause) {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { FazendaError, textOf } from '../errors';
 import { openLog } from '../log';
-import { configHere } from './endpoints';
+import { configOf, KAFKA_VARIABLES } from './endpoints';
 import { table } from './lines';
 import { reachable } from './reach';
 import { act } from './voice';
@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 export function topicsCommand(program: Command): void {
   const command = program.command('topics').description('partitions, records and retention of each topic, and the lag of our groups');
   act(command, async (voice) => {
-    const config = configHere();
+    const config = configOf(KAFKA_VARIABLES);
     if (!(await reachable(config.KAFKA_BROKERS))) {
       throw new FazendaError('FZ_KAFKA_AWAY', `no broker answers at ${config.KAFKA_BROKERS.join(', ')}`);
     }
