@@ -4,13 +4,14 @@ import { tellFacts } from '../src/facts/tell';
 import { domainNamed } from '../workflows/domains';
 import { fold } from '../workflows/kernel/lifecycle';
 import { openApi, type TestApi } from './setup/api';
+import { PARTS_TIMEOUT_MS } from './setup/stack';
 import { recordsOfKey } from './setup/topic';
 
 const TEMPLATE = '00000000-0000-4000-8000-000000000001';
 const body = (more: object = {}) => ({ templateId: TEMPLATE, modelType: 'local', priority: 'high', userId: 'u-1', ...more });
 
 let api: TestApi;
-beforeAll(async () => (api = await openApi()));
+beforeAll(async () => (api = await openApi()), PARTS_TIMEOUT_MS);
 afterAll(() => api.close());
 
 const create = (more: object = {}, headers: Record<string, string> = {}) => api.call('POST', '/commands/create-task', body(more), headers);
@@ -131,7 +132,7 @@ describe('a task that could never run is refused', () => {
 });
 
 /** What ingress does with a record of `task.created`: fact 1 and the view row. */
-async function tellFirst(message: { taskId: string; timestamp: number }): Promise<void> {
+async function tellFirst(message: { taskId: string; timestamp: number; priority?: string }): Promise<void> {
   const domain = domainNamed('content');
   const { timestamp, taskId } = message;
   const fact = { type: 'TaskCreated', version: 1, at: new Date(timestamp).toISOString(), data: message };

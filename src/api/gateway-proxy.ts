@@ -1,9 +1,12 @@
-import { ServerResponse, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { createProxyMiddleware, type RequestHandler } from 'http-proxy-middleware';
 import type { Request, Response } from 'express';
-import { textOf } from '../errors';
+import { FazendaError, textOf } from '../errors';
 import type { Logger } from '../log';
+import { correlationOf } from './correlation';
+import { problemReply } from './problem';
+import { sendReply } from './reply';
 
 /** What the gateway serves: WebSockets below `/ws`, and Socket.IO at its usual path. */
 const LIVE = /^\/(ws|socket\.io)(\/|$|\?)/;
@@ -23,7 +26,7 @@ export function proxyToGateway(gatewayUrl: string, log: Logger): GatewayProxy {
     ws: false,
     xfwd: true,
     pathFilter: (pathname) => LIVE.test(pathname),
-    on: { error: (fault, _request, target) => unreachable(fault, target, log) },
+    on: { error: (fault, _request, target) => unreachable(fault, target, log), proxyReqWs: endTogether },
   });
   return {
     middleware,
@@ -37,11 +40,17 @@ export function proxyToGateway(gatewayUrl: string, log: Logger): GatewayProxy {
   };
 }
 
-function unreachable(fault: Error, target: ServerResponse | Socket, log: Logger): void {
+/** The proxy ends the gateway's side only where the client ends in order; one that is cut off would leave it open. */
+function endTogether(upstream: ClientRequest, _request: Request, client: Socket): void {
+  upstream.once('upgrade', (_answer, socket) => client.once('close', () => socket.destroy()));
+  client.once('close', () => upstream.destroy());
+}
+
+function unreachable(fault: Error, target: Response | Socket, log: Logger): void {
   log.debug({ cause: textOf(fault) }, 'the gateway is away');
-  if (target instanceof ServerResponse && !target.headersSent) {
-    target.writeHead(503, { 'content-type': 'text/plain', 'retry-after': '2' }).end('the gateway is away');
-  } else if (target instanceof Socket) {
+  if (target instanceof Socket) {
     target.end('HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\n\r\n');
+  } else if (!target.headersSent) {
+    sendReply(target, problemReply(new FazendaError('FZ_GATEWAY_AWAY', 'the gateway does not answer', {}, fault), correlationOf(target)));
   }
 }

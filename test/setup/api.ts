@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { createApp } from '../../src/api/app';
 import { openChecks } from '../../src/api/checks';
 import { watchDependencies, type Checks } from '../../src/api/dependencies';
@@ -15,6 +15,7 @@ import { createTopics } from '../../src/kafka/topics';
 import { openLog } from '../../src/log';
 import { registry } from '../../src/metrics';
 import { domains } from '../../workflows/domains';
+import { ownDatabase } from './database';
 import { realParts } from './stack';
 import { awaitLeaders } from './topic';
 import { until } from './until';
@@ -49,12 +50,9 @@ export interface TestApiOptions {
 
 export async function openApi({ env = {}, producer: fake, checks: fakeChecks, topics = fake === undefined }: TestApiOptions = {}): Promise<TestApi> {
   const parts = await realParts();
-  const schema = `t_${randomUUID().replaceAll('-', '')}`;
-  const admin = new Pool({ connectionString: parts.DATABASE_URL ?? '', max: 1 });
-  await admin.query(`CREATE SCHEMA ${schema}`);
-  const database = new URL(parts.DATABASE_URL ?? '');
-  database.searchParams.set('options', `-c search_path=${schema}`);
-  const config = readConfig({ ...parts, DATABASE_URL: database.href, PORT: '0', KAFKA_TOPIC_PREFIX: `${schema}.`, LOG_LEVEL: 'silent', ...env });
+  const database = await ownDatabase(parts.DATABASE_URL ?? '');
+  const prefix = `${randomUUID()}.`;
+  const config = readConfig({ ...parts, DATABASE_URL: database.url, PORT: '0', KAFKA_TOPIC_PREFIX: prefix, LOG_LEVEL: 'silent', ...env });
 
   const log = openLog(config, 'api');
   const db = openPool(config, 'test-api');
@@ -79,8 +77,7 @@ export async function openApi({ env = {}, producer: fake, checks: fakeChecks, to
       await opened?.close();
       await producer.stop();
       await db.end();
-      await admin.query(`DROP SCHEMA ${schema} CASCADE`);
-      await admin.end();
+      await database.drop();
     },
   };
 }
@@ -88,7 +85,7 @@ export async function openApi({ env = {}, producer: fake, checks: fakeChecks, to
 async function call(url: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   const init: RequestInit = { method, headers };
   if (body !== undefined) {
-    init.body = typeof body === 'string' || body instanceof Uint8Array ? (body as BodyInit) : JSON.stringify(body);
+    init.body = typeof body === 'string' ? body : body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body);
     init.headers = { 'content-type': 'application/json', ...headers };
   }
   const answer = await fetch(`${url}${path}`, init);

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { watchDependencies } from '../src/api/dependencies';
+import { openApi, type TestApi } from './setup/api';
+import { fakeProducer } from './setup/fake-producer';
+import { PARTS_TIMEOUT_MS } from './setup/stack';
+import { until } from './setup/until';
+
+const up = async () => undefined;
+const away = async () => Promise.reject(new Error('connection refused'));
+
+describe('with every part there', () => {
+  const home = mkdtempSync(join(tmpdir(), 'fz-ready-'));
+  const file = join(home, 'endpoints.json');
+  let api: TestApi;
+  beforeAll(async () => (api = await openApi({ topics: false, env: { FAZENDA_READY_FILE: file } })), PARTS_TIMEOUT_MS);
+  afterAll(async () => {
+    await api.close();
+    rmSync(home, { recursive: true });
+  });
+
+  test('it is ready once the start is complete, and says of each since when', async () => {
+    const early = await api.call('GET', '/readyz');
+    expect([early.status, early.json.code, early.json.away]).toEqual([503, 'FZ_PROCESS_UNREADY', []]);
+    writeFileSync(file, '{}');
+    const { status, json } = await api.call('GET', '/readyz');
+    expect(status).toBe(200);
+    for (const name of ['kafka', 'temporal', 'postgres']) {
+      expect(json.dependencies).toHaveProperty(name, { state: 'up', since: expect.stringMatching(/^\d{4}-.*Z$/) as string });
+    }
+  });
+
+  test('health names the service and who is connected', async () => {
+    const { status, json } = await api.call('GET', '/health');
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ service: 'fazenda', kafka: 'connected', temporal: 'connected', postgres: 'connected' });
+  });
+});
+
+describe('with one part away', () => {
+  let api: TestApi;
+  afterEach(() => api.close());
+
+  test.each(['kafka', 'temporal', 'postgres'] as const)('%s: 503 names it, and the process stays alive', async (name) => {
+    api = await openApi({ producer: fakeProducer(), checks: { kafka: up, temporal: up, postgres: up, [name]: away } });
+    const { status, json, headers } = await api.call('GET', '/readyz');
+    expect([status, json.away, headers.get('retry-after')]).toEqual([503, [name], '1']);
+    expect(json.detail).toContain(name);
+    expect(json.dependencies).toHaveProperty(`${name}.reason`, 'connection refused');
+    expect((await api.call('GET', '/livez')).status).toBe(200);
+    expect((await api.call('GET', '/health')).json[name]).toBe('disconnected');
+  });
+});
+
+describe('the watch on a dependency', () => {
+  test('keeps the instant of the last change, one look for many questions', async () => {
+    let there = true;
+    let looks = 0;
+    const kafka = async () => (looks++, there ? undefined : Promise.reject(new Error('gone')));
+    const watch = watchDependencies({ kafka, temporal: up, postgres: up });
+    const [first] = await Promise.all(Array.from({ length: 50 }, () => watch.now()));
+    expect([first?.kafka.state, looks]).toEqual(['up', 1]);
+    await until(async () => ((await watch.now()), looks >= 2), 'it was looked at again');
+    expect((await watch.now()).kafka.since).toBe(first?.kafka.since);
+    there = false;
+    await until(async () => (await watch.now()).kafka.state === 'away', 'its absence is seen');
+    expect((await watch.now()).kafka.since).not.toBe(first?.kafka.since);
+    watch.stop();
+  });
+
+  test('who says nothing is away', async () => {
+    const watch = watchDependencies({ kafka: () => new Promise(() => undefined), temporal: up, postgres: up });
+    expect((await watch.now()).kafka).toMatchObject({ state: 'away', reason: expect.stringContaining('no answer') as string });
+    watch.stop();
+  });
+});
+
+describe('metrics', () => {
+  test('of this process and its peers are one page, without those that are away', async () => {
+    const metric = { name: 'fazenda_test_total', help: 'h', type: 'counter', aggregator: 'sum', values: [{ value: 7, labels: { process: 'peer' } }] };
+    const peer = createServer((_request, response) => response.end(JSON.stringify([metric])));
+    await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve));
+    const at = `127.0.0.1:${(peer.address() as AddressInfo).port}`;
+    const api = await openApi({ producer: fakeProducer(), checks: { kafka: up, temporal: up, postgres: up }, env: { METRICS_PEERS: `${at},http://127.0.0.1:1` } });
+    await api.call('GET', '/tasks/x');
+    const { status, text, headers } = await api.call('GET', '/metrics');
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toMatch(/^text\/plain/);
+    expect(text).toContain('fazenda_test_total{process="peer"} 7');
+    expect(text).toMatch(/fazenda_http_request_duration_seconds_count\{method="GET",route="\/tasks\/:id",status="404"\} \d/);
+    await api.close();
+    peer.close();
+  });
+});
