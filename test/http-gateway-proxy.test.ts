@@ -24,7 +24,8 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => gateway.listen(0, '127.0.0.1', resolve));
   const at = { GATEWAY_URL: `http://127.0.0.1:${(gateway.address() as AddressInfo).port}` };
   const open = (env: Record<string, string>) => openApi({ producer: fakeProducer(), checks: { kafka: up, temporal: up, postgres: up }, env });
-  apis = await Promise.all([open(at), open({ ...at, HOST: '0.0.0.0', FAZENDA_ADMIN_TOKEN: TOKEN }), open({ GATEWAY_URL: 'http://127.0.0.1:1' })]);
+  // 127.1 is loopback in a spelling that is not taken for it.
+  apis = await Promise.all([open(at), open({ ...at, HOST: '127.1', FAZENDA_ADMIN_TOKEN: TOKEN }), open({ GATEWAY_URL: 'http://127.0.0.1:1' })]);
 }, PARTS_TIMEOUT_MS);
 afterAll(async () => {
   await Promise.all(apis.map((api) => api.close()));
