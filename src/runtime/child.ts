@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FazendaError } from '../errors';
+import { FazendaError, textOf } from '../errors';
 import { identityOf, isErrno, signalGroup } from './identity';
 
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
@@ -91,19 +91,31 @@ export class SupervisedChild {
     while (true) {
       await launched.gone;
       if (this.stopping) return;
-      const livedMs = Date.now() - launched.at;
-      if (livedMs > SETTLED_MS) backoffMs = BACKOFF_FIRST_MS;
-      this.onEvent({ kind: 'died', name: this.spec.name, text: `${this.spec.name} ${launched.ended}; starting it again` });
+      if (Date.now() - launched.at > SETTLED_MS) backoffMs = BACKOFF_FIRST_MS;
+      this.tell('died', `${launched.ended}; starting it again`);
       await this.pause(backoffMs);
       if (this.stopping) return;
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
-      launched = this.launch();
+      launched = this.relaunch();
       if (await this.becomesReady(launched)) {
-        this.onEvent({ kind: 'restarted', name: this.spec.name, text: `${this.spec.name} is back` });
+        this.tell('restarted', 'is back');
       } else if (!this.stopping && launched.ended === undefined) {
-        this.onEvent({ kind: 'slow', name: this.spec.name, text: `${this.spec.name} is not ready after ${this.spec.readyTimeoutMs / 1000} s; starting it again` });
-        launched.child.kill('SIGKILL');
+        this.tell('slow', `is not ready after ${this.spec.readyTimeoutMs / 1000} s; starting it again`);
+        this.kill('SIGKILL');
       }
+    }
+  }
+
+  private tell(kind: ChildEvent['kind'], text: string): void {
+    this.onEvent({ kind, name: this.spec.name, text: `${this.spec.name} ${text}` });
+  }
+
+  /** A machine that is out of processes, files or disk for a while must not cost us the supervisor. */
+  private relaunch(): Launched {
+    try {
+      return this.launch();
+    } catch (thrown) {
+      return { at: Date.now(), gone: Promise.resolve(), ended: `could not be started: ${textOf(thrown)}`, said: false };
     }
   }
 
@@ -122,7 +134,7 @@ export class SupervisedChild {
     });
     closeSync(log);
     this.child = child;
-    const launched: Launched = { child, at: Date.now(), gone: Promise.resolve(), ended: undefined, said: false };
+    const launched: Launched = { at: Date.now(), gone: Promise.resolve(), ended: undefined, said: false };
     launched.gone = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         launched.ended = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
@@ -160,7 +172,6 @@ export class SupervisedChild {
 }
 
 interface Launched {
-  readonly child: ChildProcess;
   readonly at: number;
   gone: Promise<void>;
   ended: string | undefined;

@@ -40,6 +40,7 @@ export async function runDev(options: DevOptions): Promise<number> {
   const begunAt = Date.now();
   const homeFolder = resolve(options.env.FAZENDA_HOME || join(checkoutRoot(), '.fazenda'));
   const signal = listenForStop(() => killAll(join(homeFolder, 'run')));
+  keepTalkingToNobody();
   const started: Started = { children: [] };
   let code = 0;
   try {
@@ -132,6 +133,11 @@ function track(progress: Progress, event: PartEvent): void {
   if (event.kind === 'ready') line.done(event.text);
   else if (event.kind === 'failed') line.fail(event.text);
   else line.step(event.text);
+}
+
+/** Whoever read our lines may leave, as `head` does: what runs goes on, and is stopped by a signal alone. */
+function keepTalkingToNobody(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => undefined);
 }
 
 function say(text: string): void {

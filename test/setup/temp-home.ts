@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 const made: string[] = [];
 
@@ -15,8 +15,10 @@ export function tempHome(): string {
 /** Removes all homes made so far, and what they keep elsewhere. */
 export function removeTempHomes(): void {
   for (const folder of made.splice(0)) {
-    const id = join(folder, 'data-id');
-    if (existsSync(id)) rmSync(join('/var/lib/fazenda', readFileSync(id, 'utf8').trim()), { recursive: true, force: true });
+    for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+      if (basename(name) !== 'data-id') continue;
+      rmSync(join('/var/lib/fazenda', readFileSync(join(folder, name), 'utf8').trim()), { recursive: true, force: true });
+    }
     rmSync(folder, { recursive: true, force: true });
   }
 }

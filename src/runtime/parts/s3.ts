@@ -36,7 +36,7 @@ export const s3 = definePart({
   },
 
   async build(context) {
-    const recipe = { name: 'versitygw', version: VERSION, build: (folder: string) => goInstall(`github.com/versity/versitygw@${VERSION}`, folder, context) };
+    const recipe = { name: 'versitygw', version: VERSION, build: (folder: string) => goInstall(`github.com/versity/versitygw/cmd/versitygw@${VERSION}`, folder, context) };
     return { path: join(await fromCache(recipe, context), 'versitygw'), how: `built ${VERSION}` };
   },
 
