@@ -24,15 +24,18 @@ const SAYS: { readonly [T in Type]: ContentFacts[T] } = {
   TaskCancelled: { taskId, by: 'ana', reason: 'changed my mind' },
 };
 
-/** Facts of these types, in versions 1 to n; data may be given beside a type. */
-function given(...steps: readonly (Type | readonly [Type, object])[]): ContentFact[] {
+/** A type, and what its fact says other than above. */
+type Step = Type | readonly [Type, object];
+
+/** Facts of these types, in versions 1 to n. */
+function given(...steps: readonly Step[]): ContentFact[] {
   return steps.map((step, index) => {
     const [type, data] = typeof step === 'string' ? [step, {}] : step;
     return { type, version: index + 1, at: at(index + 1), data: { ...SAYS[type], ...data } } as ContentFact;
   });
 }
 
-const stateAfter = (...steps: Parameters<typeof given>) => fold(contentLifecycle, given(...steps));
+const stateAfter = (...steps: readonly Step[]) => fold(contentLifecycle, given(...steps));
 
 describe('given its facts, a task is', () => {
   const TO_DRAFT: Type[] = ['TaskCreated', 'TaskAssigned', 'ContentGenerated'];
@@ -62,7 +65,7 @@ describe('given its facts, a task is', () => {
 
   test('of the last failures only, when a second draft breaks another rule', () => {
     const other = { ...failure, rule: 'polite' };
-    const again: Parameters<typeof given> = [['TaskAssigned', { attempt: 2 }], ['ContentGenerated', { attempt: 2 }], ['ValidationFailed', { attempt: 2, failures: [other] }]];
+    const again: Step[] = [['TaskAssigned', { attempt: 2 }], ['ContentGenerated', { attempt: 2 }], ['ValidationFailed', { attempt: 2, failures: [other] }]];
     expect(stateAfter(...TO_DRAFT, 'ValidationFailed', ...again).failures).toEqual([other]);
   });
 
