@@ -11,13 +11,6 @@ export interface OutgoingRecord {
   readonly headers: Readonly<Record<string, string | Buffer | readonly (string | Buffer)[]>>;
 }
 
-export interface Landed {
-  readonly topic: string;
-  readonly partition: number;
-  /** A 64-bit number in decimal; never a JavaScript number. */
-  readonly offset: string;
-}
-
 export interface Producer {
   /** Connects in the background; never throws: a broker that is away is waited for. */
   start(): void;
@@ -27,7 +20,7 @@ export interface Producer {
    * Resolves when every record is acknowledged by all in-sync replicas, in the order given.
    * @throws FazendaError FZ_KAFKA_AWAY when the brokers did not take all of them in time; some may have landed.
    */
-  send(records: readonly OutgoingRecord[]): Promise<Landed[]>;
+  send(records: readonly OutgoingRecord[]): Promise<void>;
   stop(): Promise<void>;
 }
 

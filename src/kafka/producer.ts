@@ -3,7 +3,7 @@ import type { Config } from '../config';
 import { FazendaError } from '../errors';
 import type { Logger } from '../log';
 import { clusterName, openKafka } from './client';
-import type { Landed, OutgoingRecord, Producer } from './port';
+import type { OutgoingRecord, Producer } from './port';
 
 /** kafkajs makes one record batch a partition of each request, and a broker bounds a batch; so requests are cut. */
 const REQUEST_BYTES_MAX = 1_048_576;
@@ -17,12 +17,20 @@ export interface ProducerOptions {
   readonly sendTimeoutMs: number;
 }
 
+interface Waiting {
+  readonly records: readonly OutgoingRecord[];
+  resolve(): void;
+  reject(reason: FazendaError): void;
+}
+
 export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs }: ProducerOptions): Producer {
   const kafka = openKafka(config, log, retry);
   const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: false });
   let connected = false;
   let stopped = false;
   let looking = false;
+  let sending = false;
+  let waiting: Waiting[] = [];
 
   /** Connects, and after a failed send connects again; kafkajs itself notices a dead broker only when it sends. */
   async function look(): Promise<void> {
@@ -41,22 +49,38 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     looking = false;
   }
 
-  async function send(records: readonly OutgoingRecord[]): Promise<Landed[]> {
-    if (records.length === 0) return [];
-    if (!connected) throw new FazendaError('FZ_KAFKA_AWAY', 'no broker answers', { retryAfterS: 2 });
-    try {
-      const landed: Landed[] = [];
-      for (const part of cutByBytes(records)) {
-        const request = { acks: -1, compression: CompressionTypes.None, topicMessages: byTopic(config, part) };
-        const taken = await withinMs(producer.sendBatch(request), sendTimeoutMs);
-        landed.push(...taken.map(({ topicName, partition, baseOffset }) => ({ topic: topicName, partition, offset: baseOffset ?? '-1' })));
+  /**
+   * Sends made while a request is under way go out together in the next: a burst of a thousand small sends
+   * is a handful of requests, and records keep the order in which they were handed over.
+   */
+  function send(records: readonly OutgoingRecord[]): Promise<void> {
+    if (records.length === 0) return Promise.resolve();
+    if (!connected) return Promise.reject(new FazendaError('FZ_KAFKA_AWAY', 'no broker answers', { retryAfterS: 2 }));
+    return new Promise((resolve, reject) => {
+      waiting.push({ records, resolve, reject });
+      if (!sending) void sendWaiting();
+    });
+  }
+
+  async function sendWaiting(): Promise<void> {
+    sending = true;
+    while (waiting.length > 0) {
+      const due = waiting;
+      waiting = [];
+      try {
+        for (const part of cutByBytes(due.flatMap(({ records }) => records))) {
+          const request = { acks: -1, compression: CompressionTypes.None, topicMessages: byTopic(config, part) };
+          await withinMs(producer.sendBatch(request), sendTimeoutMs);
+        }
+        for (const { resolve } of due) resolve();
+      } catch (cause) {
+        connected = false;
+        void look();
+        const away = new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge', { retryAfterS: 2 }, cause);
+        for (const { reject } of due) reject(away);
       }
-      return landed;
-    } catch (cause) {
-      connected = false;
-      void look();
-      throw new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge', { retryAfterS: 2 }, cause);
     }
+    sending = false;
   }
 
   return {
