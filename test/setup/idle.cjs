@@ -1,2 +1,2 @@
-// Does nothing until it is ended: a stranger for tests of who is ended and who is not.
-setInterval(() => undefined, 1_000);
+// Answers what it is told and does nothing else: a stranger, for tests of who is ended and who is left alone.
+process.on('message', (message) => process.send(message));
