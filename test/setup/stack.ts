@@ -40,8 +40,8 @@ export function signalPart(part: PartName, signal: NodeJS.Signals): void {
 }
 
 /** The time-skipping server's script, for `createTimeSkipping({server: {executable: {type: 'existing-path', path}}})`. */
-export async function timeSkippingServer(): Promise<string> {
-  return await installTestServer({ env: process.env, signal: AbortSignal.timeout(PARTS_TIMEOUT_MS), say: () => undefined });
+export async function timeSkippingServer(say: (text: string) => void = () => undefined): Promise<string> {
+  return await installTestServer({ env: process.env, signal: AbortSignal.timeout(PARTS_TIMEOUT_MS), say });
 }
 
 function runFolder(): string {

@@ -5,7 +5,7 @@ import { FazendaError, textOf } from '../../errors';
 import { SupervisedChild, type ChildEvent } from '../child';
 import type { PortBook } from '../ports';
 import { ComposeService, dockerAnswers } from './docker';
-import { WAYS, type Part, type PartContext, type PartFacts, type Ports, type Tool, type Way } from './part';
+import { WAYS, type InstallContext, type Part, type PartContext, type PartFacts, type Ports, type Tool, type Way } from './part';
 
 export const STOP_TIMEOUT_MS = 8_000;
 const READY_TIMEOUT_MS = 90_000;
@@ -23,30 +23,34 @@ export interface RunningPart {
 
 /**
  * Has one part running by the first way that works: given by the environment, on PATH, Docker, built.
- * Errors: FZ_PART_UNAVAILABLE with each way's reason, and with the one that is least trouble to mend.
+ * A program that is here and does not come up is a fault to look at, not a reason to try another way.
+ * Errors: those of `obtain`; FZ_PROCESS_UNREADY.
  */
 export async function runPart(part: Part, context: PartContext, book: PortBook, onEvent: (event: ChildEvent) => void): Promise<RunningPart> {
+  const had = await obtain(part, context);
+  if (had === 'docker') return await inDocker(part, context, book);
+  return 'how' in had ? await asChild(part, had, context, book, onEvent) : await external(part, had, context);
+}
+
+/**
+ * Finds a part, or has it built, and starts nothing.
+ * Errors: FZ_PART_UNAVAILABLE with each way's reason, and with the one that is least trouble to mend.
+ */
+export async function obtain(part: Part, context: InstallContext): Promise<PartFacts | Tool | 'docker'> {
   const given = part.external(context.env);
-  if (given !== undefined) return await external(part, given, context);
+  if (given !== undefined) return given;
   const reasons: string[] = [];
   for (const way of waysAllowed(context.env)) {
-    let tool: Tool | undefined;
     try {
-      if (way === 'docker') {
-        if (await dockerAnswers(context)) return await inDocker(part, context, book);
-        reasons.push('docker: no engine answers');
-        continue;
-      }
-      tool = way === 'path' ? await part.find(context) : await part.build(context);
+      const had = way === 'docker' ? await dockerAnswers(context) : way === 'path' ? await part.find(context) : await part.build(context);
+      if (had === true) return 'docker';
+      if (had !== undefined && had !== false) return had;
+      reasons.push(`${way}: ${way === 'docker' ? 'no engine answers' : 'not found'}`);
     } catch (thrown) {
       context.signal.throwIfAborted();
       if (!(thrown instanceof FazendaError) || thrown.code !== 'FZ_PART_UNAVAILABLE') throw thrown;
       reasons.push(`${way}: ${thrown.message}`);
-      continue;
     }
-    // A program that is here and does not come up is a fault to look at, not a reason to try another.
-    if (tool !== undefined) return await asChild(part, tool, context, book, onEvent);
-    reasons.push(`${way}: not found`);
   }
   throw new FazendaError('FZ_PART_UNAVAILABLE', `${part.title} cannot be had (${reasons.join('; ')}). ${part.leastTrouble}`);
 }
