@@ -111,6 +111,11 @@ test.each([
   expect(technicalFault(new Error('x'), { info, elapsedMs, deadlineAt: DEADLINE })).toMatchObject({ type: 'FZ_MODEL_FAULT', nonRetryable: false, nextRetryDelay });
 });
 
+test('a fault at the very instant of the deadline is final', () => {
+  const info = { attempt: 1, currentAttemptScheduledTimestampMs: DEADLINE };
+  expect(technicalFault(new Error('x'), { info, elapsedMs: 0, deadlineAt: DEADLINE })).toMatchObject({ type: 'FZ_MODEL_DEADLINE', nonRetryable: true });
+});
+
 test('a fault before the deadline is tried again, its model not called by another number of attempt', async () => {
   const request = await taskWith({});
   const { outcome, asked } = await tryOnce(request, { generate: fault, info: { attempt: 4 } });

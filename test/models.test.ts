@@ -82,6 +82,7 @@ describe('scripted', () => {
   test('fails as often as it says, then gives the next text', async () => {
     const drafts = [{ error: 'busy', times: 1 }, { error: 'busy', times: 9, draft: 'x' }, 'b', 'c'];
     expect(await Promise.all([1, 2].map((technicalTry) => answer(drafts, 1, technicalTry)))).toEqual(['fault: busy', 'b']);
+    expect(await answer(['a', { error: 'busy', times: 1 }, 'b'], 2, 2)).toBe('b');
     expect(await answer([{ error: 'busy', times: 1 }], 1, 2)).toBe('fault: the script has no draft after entry 1');
   });
 
@@ -146,13 +147,19 @@ describe('an OpenAI-compatible endpoint', () => {
     expect(thrown).toMatchObject({ retryAfterMs });
   });
 
+  test('is not followed elsewhere', async () => {
+    const asked = seen.length;
+    respond = () => (seen.length === asked + 1 ? { status: 307, headers: { location: '/elsewhere' }, body: '' } : said('followed'));
+    await expect(model().generate(request())).rejects.toThrow(/fetch failed/);
+    expect(seen.at(-1)?.url).toBe('/v1/chat/completions');
+  });
+
   test.each([
     ['a client error, its key not repeated', () => ({ status: 401, body: `wrong key ${KEY}` }), /^house answered 401$/],
     ['no JSON', () => ({ body: 'oops' }), /no JSON/],
     ['no content', () => ({ body: '{"choices":[]}' }), /without choices/],
     ['an empty draft', () => said(''), /without choices/],
     ['an answer without end', () => said('x'.repeat(9 * 1024 * 1024)), /more than 8388608 bytes/],
-    ['a redirect', () => ({ status: 302, headers: { location: 'http://127.0.0.1:1/' }, body: '' }), /fetch failed/],
   ])('%s is a fault', async (_, response, message) => {
     respond = response;
     await expect(model(new Secret(KEY)).generate(request())).rejects.toThrow(message);
