@@ -146,7 +146,8 @@ function recordOf(topic: string, partition: number, { offset, key, value, header
   for (const [name, held] of Object.entries(headers)) {
     if (held === undefined) continue;
     raw[name] = held;
-    text[name] = String(Array.isArray(held) ? held.at(-1) : held);
+    // A header may have no value, which kafkajs gives as null whatever its types say.
+    if (held !== null) text[name] = String(Array.isArray(held) ? held.at(-1) : held);
   }
   return { topic, partition, offset, key, value, headers: text, rawHeaders: raw as OutgoingRecord['headers'], timestamp: Number(timestamp) };
 }

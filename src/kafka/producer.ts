@@ -7,6 +7,8 @@ import type { OutgoingRecord, Producer } from './port';
 
 /** kafkajs makes one record batch a partition of each request, and a broker bounds a batch; so requests are cut. */
 const REQUEST_BYTES_MAX = 1_048_576;
+/** What a record has beside its key, value and headers, and its headers' lengths, generously. */
+const RECORD_OVERHEAD_BYTES = 1_024;
 
 /** How often brokers that are away are looked for, ms. */
 const LOOK_AGAIN_MS = 500;
@@ -69,7 +71,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
       waiting = [];
       try {
         for (const part of cutByBytes(due.flatMap(({ records }) => records))) {
-          const request = { acks: -1, compression: CompressionTypes.None, topicMessages: byTopic(config, part) };
+          const request = { acks: -1, compression: compressionOf(part), topicMessages: byTopic(config, part) };
           await withinMs(producer.sendBatch(request), sendTimeoutMs);
         }
         for (const { resolve } of due) resolve();
@@ -108,11 +110,20 @@ function byTopic(config: Config, records: readonly OutgoingRecord[]): TopicMessa
   return [...topics.values()];
 }
 
+/**
+ * A record over the limit is alone in its request. It can only be one that is put on as it came, and it may
+ * have come packed: unpacked it could be more than any broker takes, and its partition would wait for ever.
+ */
+function compressionOf(part: readonly OutgoingRecord[]): CompressionTypes {
+  const bytes = part.reduce((sum, record) => sum + bytesOf(record), 0);
+  return bytes > REQUEST_BYTES_MAX ? CompressionTypes.GZIP : CompressionTypes.None;
+}
+
 function cutByBytes(records: readonly OutgoingRecord[]): OutgoingRecord[][] {
   const parts: OutgoingRecord[][] = [];
   let bytes = Infinity;
   for (const record of records) {
-    const size = (record.value?.length ?? 0) + 1_024;
+    const size = bytesOf(record);
     if (bytes + size > REQUEST_BYTES_MAX) {
       parts.push([]);
       bytes = 0;
@@ -121,6 +132,11 @@ function cutByBytes(records: readonly OutgoingRecord[]): OutgoingRecord[][] {
     bytes += size;
   }
   return parts;
+}
+
+function bytesOf({ key, value, headers }: OutgoingRecord): number {
+  const held = Object.entries(headers).flatMap(([name, one]) => [name, ...[one].flat()]);
+  return [key, value, ...held].reduce((sum, part) => sum + (part === null ? 0 : Buffer.byteLength(part)), RECORD_OVERHEAD_BYTES);
 }
 
 async function withinMs<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {

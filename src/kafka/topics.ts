@@ -8,8 +8,10 @@ import { clusterName, openKafka } from './client';
 export const PARTITIONS = 12;
 /** 90 days, ms: how long the log is the event store. */
 export const RETENTION_MS = 90 * 24 * 3_600_000;
-/** A record of 1 MiB and what a dead letter adds to it. */
+/** A record over 1 MiB is a dead letter, but it is let in, so that there is one. */
 const MESSAGE_BYTES_MAX = 4 * 1_048_576;
+/** The largest record that a door lets in, and what its death adds to it. */
+const DEAD_LETTER_BYTES_MAX = MESSAGE_BYTES_MAX + 1_048_576;
 
 export function deadLetterTopic(topic: string): string {
   return `${topic}.dlq`;
@@ -23,7 +25,7 @@ export function topicNames(): { topics: string[]; deadLetters: string[] } {
 }
 
 /** Replication as the profile says: `dev` one broker, `prod` three with two in sync. */
-function entryOf(config: Config, name: string, numPartitions: number): ITopicConfig {
+function entryOf(config: Config, name: string, numPartitions: number, messageBytesMax: number): ITopicConfig {
   const prod = config.KAFKA_PROFILE === 'prod';
   return {
     topic: clusterName(config, name),
@@ -32,7 +34,7 @@ function entryOf(config: Config, name: string, numPartitions: number): ITopicCon
     configEntries: [
       { name: 'retention.ms', value: String(RETENTION_MS) },
       { name: 'min.insync.replicas', value: prod ? '2' : '1' },
-      { name: 'max.message.bytes', value: String(MESSAGE_BYTES_MAX) },
+      { name: 'max.message.bytes', value: String(messageBytesMax) },
     ],
   };
 }
@@ -44,8 +46,8 @@ export async function createTopics(config: Config, log: Logger): Promise<string[
   try {
     const { topics, deadLetters } = topicNames();
     const wanted = [
-      ...topics.map((name) => entryOf(config, name, PARTITIONS)),
-      ...deadLetters.map((name) => entryOf(config, name, 1)),
+      ...topics.map((name) => entryOf(config, name, PARTITIONS, MESSAGE_BYTES_MAX)),
+      ...deadLetters.map((name) => entryOf(config, name, 1, DEAD_LETTER_BYTES_MAX)),
     ];
     const there = new Set(await admin.listTopics());
     const missing = wanted.filter(({ topic }) => !there.has(topic));
