@@ -70,6 +70,15 @@ describe('the same task posted again, without a key', () => {
     expect(await recordsOfKey(api.config, 'task.created', taskId)).toHaveLength(1);
   });
 
+  test('an hour later it is still the same', async () => {
+    const taskId = randomUUID();
+    const first = await create({ taskId });
+    await api.db.query("UPDATE submissions SET accepted_at = accepted_at - interval '1 hour' WHERE aggregate_id = $1", [taskId]);
+    expect((await create({ taskId })).text).toBe(first.text);
+    expect((await create({ taskId, userId: 'somebody else' })).status).toBe(409);
+    expect(await recordsOfKey(api.config, 'task.created', taskId)).toHaveLength(1);
+  });
+
   test('twenty times at once: one answer, one record', async () => {
     const taskId = randomUUID();
     const answers = await Promise.all(Array.from({ length: 20 }, () => create({ taskId })));

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { Script } from 'node:vm';
 import { openApiOf } from '../src/api/openapi';
 import { domains } from '../workflows/domains';
 import { openApi, type TestApi } from './setup/api';
@@ -54,6 +56,10 @@ describe('pages need nothing but themselves', () => {
     const policy = headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
     expect(policy).not.toMatch(/unsafe/);
+    for (const [, kind = '', inline = ''] of text.matchAll(/<(script|style)>([^]*?)<\/\1>/g)) {
+      expect(policy).toContain(`${kind}-src 'sha256-${createHash('sha256').update(inline).digest('base64')}'`);
+      if (kind === 'script') expect(() => new Script(inline)).not.toThrow();
+    }
   });
 
   test('who asks the docs for JSON gets OpenAPI', async () => {

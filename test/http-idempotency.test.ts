@@ -63,6 +63,18 @@ describe('an Idempotency-Key used again', () => {
     expect(await count('templates')).toBe(before + 1);
   });
 
+  test('after a crash between a template and its answer: the same template, once', async () => {
+    const before = await count('templates');
+    const key = randomUUID();
+    const post = () => api.call('POST', '/templates', { name: 'n', prompt: 'p', rules: [] }, { 'idempotency-key': key });
+    const lost = await post();
+    // What a kill -9 leaves: the row, and a claim without an answer whose lease runs out.
+    await api.db.query('UPDATE idempotency_keys SET status = NULL, headers = NULL, body = NULL, claimed_until = now() WHERE key = $1', [key]);
+    const again = await post();
+    expect([again.status, again.text]).toEqual([201, lost.text]);
+    expect(await count('templates')).toBe(before + 1);
+  });
+
   test('after a refusal that came after validation: the same refusal', async () => {
     const key = randomUUID();
     const first = await create(key, { templateId: '11111111-1111-4111-8111-111111111111' });
@@ -124,11 +136,19 @@ describe('the claim on a key', () => {
     const ids: string[] = [];
     const failing = async (freshId: string) => (ids.push(freshId), jsonReply(503, {}));
     expect((await once(api.db, mine, randomUUID(), failing)).status).toBe(503);
-    await expect(once(api.db, mine, randomUUID(), async (freshId) => (ids.push(freshId), Promise.reject(new Error('crash'))))).rejects.toThrow('crash');
-    const last = await once(api.db, mine, randomUUID(), async (freshId) => (ids.push(freshId), jsonReply(202, {})));
+    await expect(once(api.db, mine, randomUUID(), async (freshId) => (ids.push(freshId), Promise.reject(new Error('crash'))), NO_WAIT)).rejects.toThrow('crash');
+    // The first try may have had an effect all the same, so that the key still belongs to its body.
+    await expect(once(api.db, { ...mine, fingerprint: 'two' }, randomUUID(), neverRun)).rejects.toMatchObject({ code: 'FZ_IDEMPOTENCY_MISMATCH' });
+    const last = await once(api.db, mine, randomUUID(), async (freshId) => (ids.push(freshId), jsonReply(202, {})), NO_WAIT);
     expect(last.status).toBe(202);
     expect(new Set(ids).size).toBe(1);
-    await expect(once(api.db, { ...mine, fingerprint: 'two' }, randomUUID(), neverRun)).rejects.toMatchObject({ code: 'FZ_IDEMPOTENCY_MISMATCH' });
+  });
+
+  test('an answer outlives the lease of its claim', async () => {
+    const mine = use();
+    const first = await once(api.db, mine, randomUUID(), async () => jsonReply(202, { n: 1 }));
+    await api.db.query("UPDATE idempotency_keys SET claimed_until = now() - interval '1 hour' WHERE key = $1", [mine.key]);
+    expect(await once(api.db, mine, randomUUID(), neverRun)).toEqual(first);
   });
 
   test('is forgotten after 24 hours, and then the key is new', async () => {
@@ -142,6 +162,8 @@ describe('the claim on a key', () => {
     expect((await api.db.query('SELECT 1 FROM idempotency_keys WHERE key = $1', [mine.key])).rowCount).toBe(0);
   });
 });
+
+const NO_WAIT = 0;
 
 async function neverRun(): Promise<Reply> {
   throw new Error('ran twice');

@@ -65,6 +65,8 @@ describe('a request that is wrong gets its own code, whatever is wrong with it',
     expectProblem(answer);
   });
 
+  test('256 KiB are 262,144 bytes', () => expect(BODY_BYTES_MAX).toBe(262_144));
+
   test('405 names the methods that there are', async () => {
     expect((await api.call('PUT', PATH, {})).headers.get('allow')).toBe('OPTIONS, POST');
     expect((await api.call('POST', '/tasks', {})).headers.get('allow')).toBe('OPTIONS, GET, HEAD');
