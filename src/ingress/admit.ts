@@ -27,26 +27,27 @@ const STARTS_AT_ONCE = 32;
  * Makes first facts of records, a whole chunk in one statement, and starts their stories. The facts table
  * alone decides what is a duplicate, however long ago Temporal forgot the workflow. A story that has only
  * its first fact may never have been started; starting it again is harmless.
+ * @param fresh is given the ids whose first fact was stored now, before they are started: where that fails,
+ *   the next try finds their facts and must still know that they are its own.
+ * @returns the ids that the database refused for their data, with its words.
  */
 export async function admitStarts(
-  deps: AdmitDeps, domain: Domain, starts: readonly Start[],
-): Promise<{ fresh: ReadonlySet<string>; refused: ReadonlyMap<string, string> }> {
+  deps: AdmitDeps, domain: Domain, starts: readonly Start[], fresh: Set<string> = new Set(),
+): Promise<ReadonlyMap<string, string>> {
   const { config, db, temporal, hint } = deps;
   const told = await tellFacts(db, domain, starts.map((start) => tellingOf(domain, start)));
   if (told.stored.size > 0) hint();
   const keyed = starts.map((start) => ({ start, key: keyOfTelling(start) }));
+  const first = keyed.filter(({ key }) => told.stored.has(key)).map(({ start }) => beginningOf(start));
+  for (const { id } of first) fresh.add(id);
   const known = keyed.filter(({ key }) => !told.stored.has(key) && !told.refused.has(key));
   const versions = await lastVersions(db, domain.name, known.map(({ start }) => start.id));
   const unstarted = new Set(known.filter(({ start }) => versions.get(start.id) === 1).map(({ start }) => start.id));
 
-  const fresh = keyed.filter(({ key }) => told.stored.has(key)).map(({ start }) => beginningOf(start));
   const again = (await factsOfMany(db, domain.name, [...unstarted].map((id) => ({ id, version: 1 })))).filter((fact) => fact.version === 1);
-  await inTurn([...fresh, ...again], STARTS_AT_ONCE, (first) => startOwnWorkflow(temporal, config, domain, first));
+  await inTurn([...first, ...again], STARTS_AT_ONCE, (one) => startOwnWorkflow(temporal, config, domain, one));
 
-  return {
-    fresh: new Set(fresh.map(({ id }) => id)),
-    refused: new Map(keyed.flatMap(({ start, key }) => (told.refused.has(key) ? [[start.id, told.refused.get(key) ?? '']] : []))),
-  };
+  return new Map(keyed.flatMap(({ start, key }) => (told.refused.has(key) ? [[start.id, told.refused.get(key) ?? '']] : [])));
 }
 
 /** The receipt is the time by which a story should have moved; the fact keeps the time that its sender gave. */

@@ -61,11 +61,9 @@ export async function takeChunk(deps: IngressDeps, { domain, door, gate }: Entry
   if (starts.length > 0) await gate.enter(starts.length, chunk.stale);
   if (chunk.stale()) throw new FazendaError('FZ_KAFKA_AWAY', 'the partition moved to another member');
 
-  const { fresh, refused } = await admitStarts(deps, domain, starts);
   const started = startedBy.get(chunk) ?? new Set<string>();
   startedBy.set(chunk, started);
-  for (const id of fresh) started.add(id);
-
+  const refused = await admitStarts(deps, domain, starts, started);
   const over = await admitMail(deps, domain, sorted.filter((one) => one.kind === 'mail'));
 
   const unstorable = (why: string) => new FazendaError('FZ_RECORD_UNSTORABLE', why);
