@@ -58,6 +58,7 @@ export async function factsOfMany(
 
 /** The last stored version of each aggregate; one that is missing has no facts. */
 export async function lastVersions(db: Queryable, domain: string, ids: readonly string[]): Promise<Map<string, number>> {
+  if (ids.length === 0) return new Map();
   const { rows } = await db.query<{ aggregate_id: string; version: number }>(
     `SELECT aggregate_id, max(version) AS version FROM facts
      WHERE aggregate_type = $1 AND aggregate_id = ANY($2) GROUP BY aggregate_id`,
