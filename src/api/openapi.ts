@@ -59,7 +59,7 @@ export function exampleOf(schema: ZodType): unknown {
   return Array.isArray(examples) ? (examples[0] as unknown) : undefined;
 }
 
-/** `/commands/create-task` → `CreateTask`. */
+/** `/…/do-something` → `DoSomething`. */
 function nameOf(path: string): string {
   const last = path.split('/').at(-1) ?? '';
   return last.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');

@@ -19,7 +19,8 @@ export async function readyz({ FAZENDA_READY_FILE }: Pick<Config, 'FAZENDA_READY
   if (ready) return jsonReply(200, { ready, away, dependencies });
 
   const detail = away.length > 0 ? `away: ${away.join(', ')}` : 'the start is not complete yet';
-  const { headers, body } = problemReply(new FazendaError('FZ_PROCESS_UNREADY', detail), correlationId, { status: 503, ready, away, dependencies });
+  const next = away.length > 0 ? 'Wait: what is away is found again by itself.' : 'Wait until the start is complete.';
+  const { headers, body } = problemReply(new FazendaError('FZ_PROCESS_UNREADY', detail), correlationId, { status: 503, next, ready, away, dependencies });
   return { status: 503, headers: { ...headers, 'retry-after': '1' }, body };
 }
 
