@@ -11,6 +11,8 @@ import type { ContentLimits } from '../../workflows/content/workflow';
 import type { Fact, Mail } from '../../workflows/kernel/fact';
 import type { Opened, Proposal, Recorded } from '../../workflows/kernel/recording';
 
+const HEARTBEAT_EVERY_MS = 50;
+
 /**
  * FAKES. The time-skipping server judges a story's decisions, and needs no stores for that: facts live in a
  * Map and effects answer by script. What a story can see of a store is kept as `activities/facts.ts` keeps
@@ -81,18 +83,23 @@ export class FakeActivities implements Activities {
 
   readonly generateDraft: Activities['generateDraft'] = (request) =>
     coded(async () => {
-      const { info, cancellationSignal } = Context.current();
+      const context = Context.current();
+      const { info, cancellationSignal } = context;
       const at = await this.clock();
       this.asked.generate.push({ ...request, at });
       const told = this.factsOf(request.id).slice(request.version - 1);
       if (told.length > 0) return { told };
       const began = performance.now();
+      // A cancellation comes with the answer to a heartbeat, here as in the real activity.
+      const heart = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
       try {
         await this.script.model?.(request, cancellationSignal);
       } catch (thrown) {
         cancellationSignal.throwIfAborted();
         const timed = { attempt: info.attempt, currentAttemptScheduledTimestampMs: at };
         throw technicalFault(thrown, { info: timed, elapsedMs: performance.now() - began, deadlineAt: request.deadlineAt });
+      } finally {
+        clearInterval(heart);
       }
       await this.script.putDraft?.(at);
       return draftOf(request.attempt);

@@ -80,7 +80,7 @@ function openStory(environment: TestWorkflowEnvironment, codePath: string, id: s
     async start() {
       workers = await Promise.all([
         Worker.create({ connection, taskQueue: QUEUE, workflowBundle: { codePath }, activities: { ...stores } }),
-        Worker.create({ connection, taskQueue: GENERATOR_QUEUE, activities: { generateDraft: stores.generateDraft } }),
+        Worker.create({ connection, taskQueue: GENERATOR_QUEUE, activities: { generateDraft: stores.generateDraft }, maxHeartbeatThrottleInterval: '50ms' }),
       ]);
       running = workers.map((worker) => worker.run());
       handle = await client.workflow.start<typeof contentWorkflow>(content.workflow, {
