@@ -1,0 +1,50 @@
+import { FazendaError } from '../../src/errors';
+import type { OutgoingRecord, Producer } from '../../src/kafka/port';
+
+/** What a broker got, in the order in which it was appended. */
+export interface Kept {
+  readonly producer: Producer;
+  readonly log: OutgoingRecord[];
+}
+
+/** A stand-in for a producer, which is no broker: `answer` says of each record whether it is appended, and of the whole whether it is acknowledged. */
+export function unreliable(
+  answer: () => { append: boolean; acknowledge: boolean }, delayMs: () => number = () => 0, log: OutgoingRecord[] = [],
+): Kept {
+  const producer: Producer = {
+    connected: true,
+    start: () => undefined,
+    stop: async () => undefined,
+    async send(records) {
+      await new Promise((resolve) => setTimeout(resolve, delayMs()));
+      const fates = records.map(answer);
+      records.forEach((record, index) => fates[index]?.append && log.push(record));
+      if (!fates.every(({ append, acknowledge }) => append && acknowledge)) throw new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge');
+    },
+  };
+  return { producer, log };
+}
+
+/** The versions of each aggregate in the order of their first appearance. */
+export function firstSeen(log: readonly OutgoingRecord[]): Map<string, number[]> {
+  const seen = new Map<string, number[]>();
+  for (const { key, headers } of log) {
+    const versions = seen.get(String(key)) ?? [];
+    const version = Number(headers.ce_sequence);
+    if (!versions.includes(version)) versions.push(version);
+    seen.set(String(key), versions);
+  }
+  return seen;
+}
+
+const bytesOf = ({ topic, key, value, headers }: OutgoingRecord) => JSON.stringify([topic, String(key), String(value), headers]);
+
+/** Every delivery of a version is the same record, byte for byte. */
+export function expectSameBytes(log: readonly OutgoingRecord[]): void {
+  const bytes = new Map<string, string>();
+  for (const record of log) {
+    const id = String(record.headers.ce_id);
+    expect(bytes.get(id) ?? bytesOf(record)).toBe(bytesOf(record));
+    bytes.set(id, bytesOf(record));
+  }
+}
