@@ -14,6 +14,7 @@ import { connectTemporal } from '../../src/temporal/connect';
 import { installRuntime, openActivityWorker, openWorkflowWorker } from '../../src/temporal/worker';
 import { content } from '../../workflows/content/definition';
 import { GENERATOR_QUEUE } from '../../workflows/content/queue';
+import { wrapped, type Around } from './around';
 import { ownDatabase } from './database';
 import { ownNamespace } from './namespace';
 import { realParts } from './stack';
@@ -21,6 +22,8 @@ import { realParts } from './stack';
 /** Stories on a real Temporal, PostgreSQL and S3, without Kafka: a database and a namespace of their own. */
 export interface Bench {
   readonly config: Config;
+  /** The same configuration as variables, for a process of its own. */
+  readonly env: Readonly<Record<string, string>>;
   readonly db: Pool;
   readonly client: Client;
   readonly connection: NativeConnection;
@@ -39,9 +42,6 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-/** Called in the place of every activity, by name, with what it would have done. */
-export type Around = (name: string, args: readonly unknown[], run: () => Promise<unknown>) => Promise<unknown>;
-
 let runtimeInstalled = false;
 
 export async function openBench(env: Record<string, string> = {}): Promise<Bench> {
@@ -55,7 +55,8 @@ export async function openBench(env: Record<string, string> = {}): Promise<Bench
 }
 
 async function openOn(env: Record<string, string>, db: Pool): Promise<Bench> {
-  const config = readConfig({ ...env, TEMPORAL_NAMESPACE: await ownNamespace(env.TEMPORAL_ADDRESS ?? ''), TEMPORAL_TASK_QUEUE: randomUUID() });
+  const own = { ...env, TEMPORAL_NAMESPACE: await ownNamespace(env.TEMPORAL_ADDRESS ?? ''), TEMPORAL_TASK_QUEUE: randomUUID() };
+  const config = readConfig(own);
   if (!runtimeInstalled) installRuntime(openLog(config, 'bench'));
   runtimeInstalled = true;
   const store = openObjectStore(config);
@@ -66,9 +67,9 @@ async function openOn(env: Record<string, string>, db: Pool): Promise<Bench> {
 
   const facts = (id: string) => factsFrom(db, content.name, id);
   return {
-    config, db, client, connection, activities, facts,
+    config, env: own, db, client, connection, activities, facts,
     async startWorkers(around) {
-      const used = around ? wrap(activities, around) : activities;
+      const used = around ? wrapped(activities, around) : activities;
       const workers = await Promise.all([
         openWorkflowWorker(config, connection, used),
         openActivityWorker(config, connection, { generateDraft: used.generateDraft }, { name: GENERATOR_QUEUE, capacity: 10, perSecondMax: 1_000 }),
@@ -102,13 +103,6 @@ async function openOn(env: Record<string, string>, db: Pool): Promise<Bench> {
 async function stop(workers: readonly Worker[], running: readonly Promise<void>[]): Promise<void> {
   for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   await Promise.all(running);
-}
-
-function wrap(activities: Activities, around: Around): Activities {
-  const entries = Object.entries(activities).map(([name, run]) => [
-    name, (...args: unknown[]) => around(name, args, () => (run as (...given: unknown[]) => Promise<unknown>)(...args)),
-  ]);
-  return Object.fromEntries(entries) as Activities;
 }
 
 function startOf(id: string, variables: Record<string, unknown>) {

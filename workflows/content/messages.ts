@@ -24,6 +24,10 @@ export const createTask = z.object({
   priority,
   userId: outsideId,
   variables: variables.optional(),
+}).meta({
+  examples: [{
+    templateId: '00000000-0000-4000-8000-000000000001', modelType: 'local', priority: 'normal', userId: 'me', variables: { product: 'coffee' },
+  }],
 });
 export type CreateTask = z.infer<typeof createTask>;
 

@@ -23,17 +23,16 @@ export async function carryOne<State extends AnyState, F extends Fact, Limits, M
   story: Story<State, F, Limits, M>,
   id: string,
 ): Promise<Ending> {
-  let journey: Journey<State, F, Limits, M> | undefined;
   const early: M[] = [];
-  setHandler(mailSignal, (mail) => {
-    if (journey) journey.deliver(mail as M);
-    else early.push(mail as M);
-  });
+  let deliver = (mail: M): void => void early.push(mail);
+  setHandler(mailSignal, (mail) => deliver(mail as M));
 
   const [opened] = await local.openStories(lifecycle.domain, [id]);
   if (!opened) throw new Error(`${lifecycle.domain} ${id} was not opened`);
-  journey = new Journey(lifecycle, id, opened.limits as Limits, opened as Opened<Limits>, beginning(lifecycle), false);
-  for (const mail of early) journey.deliver(mail);
+  const journey = new Journey<State, F, Limits, M>(
+    lifecycle, id, opened.limits as Limits, opened as Opened<Limits>, beginning(lifecycle), false);
+  early.forEach((mail) => journey.deliver(mail));
+  deliver = (mail) => journey.deliver(mail);
 
   // An id without a first fact has no story; whoever started it by hand is told so by the result.
   if (journey.state.version > 0) await story(journey);
