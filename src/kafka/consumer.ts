@@ -96,7 +96,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         const last = messages.at(-1);
         if (!last || stale() || !(await untilDone(chunkOf(topic, batch, messages, stale)))) break;
         resolveOffset(last.offset);
-        await owner.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: String(BigInt(last.offset) + 1n) }]);
+        await owner.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: offsetAfter(last.offset) }]);
         watchdog.progressed(Number(last.timestamp), topic);
       }
     } finally {
@@ -133,6 +133,11 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     },
     lag: () => [...behind.values()],
   };
+}
+
+/** Offsets are 64-bit numbers in decimal: JavaScript's own numbers miscount beyond 2^53. */
+export function offsetAfter(offset: string): string {
+  return String(BigInt(offset) + 1n);
 }
 
 function chunkOf(topic: string, batch: Batch, messages: KafkaMessage[], stale: () => boolean): Chunk {
