@@ -1,4 +1,5 @@
 import { textOf } from '../errors';
+import { forgetOldMail } from '../facts/forget';
 import type { Queryable } from '../facts/postgres';
 import type { Logger } from '../log';
 import { forgetOldKeys } from './idempotency';
@@ -9,8 +10,8 @@ const FORGET_EVERY_MS = 600_000;
 /** Forgets what need not be remembered any longer; answers how to end it. */
 export function keepHouse(db: Queryable, log: Logger): () => void {
   const timer = setInterval(() => {
-    // Old keys count as forgotten whether or not they are there, so a round that fails may be left out.
-    forgetOldKeys(db).catch((thrown: unknown) => log.debug({ cause: textOf(thrown) }, 'old keys stay for now'));
+    // What is old counts as forgotten whether or not it is there, so a round that fails may be left out.
+    Promise.all([forgetOldKeys(db), forgetOldMail(db)]).catch((thrown: unknown) => log.debug({ cause: textOf(thrown) }, 'what is old stays for now'));
   }, FORGET_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);
