@@ -100,7 +100,7 @@ test('while a bad draft is judged: there is no other attempt', async () => {
   expect(story.stores.asked.generate).toHaveLength(1);
 });
 
-test('after its content was found good: too late, although storing has to be tried again', async () => {
+test('while its content is stored: too late, although storing has to be tried again', async () => {
   const story = await time.begin();
   const cancel = once(story.cancel);
   let tries = 0;
@@ -115,6 +115,14 @@ test('after its content was found good: too late, although storing has to be tri
   expect(types).toEqual(['TaskCreated', 'TaskAssigned', 'ContentGenerated', 'ContentValidated', 'ContentStored']);
   expect(result).toEqual({ status: 'completed', version: 5 });
   expect(tries).toBe(4);
+});
+
+test.each(['judged', 'told'])('while its content is %s to be good: too late, and it is stored', async (when) => {
+  const story = await time.begin();
+  const cancel = once(story.cancel);
+  story.stores.script =
+    when === 'judged' ? { judge: async () => (await cancel(), []) } : { afterRecord: async ({ type }) => (type === 'ContentValidated' ? cancel() : undefined) };
+  expect((await run(story)).types).toEqual(['TaskCreated', 'TaskAssigned', 'ContentGenerated', 'ContentValidated', 'ContentStored']);
 });
 
 test('delivered twice, by mail and by signal: told once', async () => {
