@@ -100,7 +100,9 @@ describe('told by somebody else', () => {
   test('while the model is asked: the effect brings the facts, and no model is called', async () => {
     const story = await time.begin();
     let called = false;
+    const proposed: string[] = [];
     const { facts } = await run(story, {
+      beforeRecord: async ({ type }) => (proposed.push(type), undefined),
       afterRecord: async ({ type }) => {
         if (type === 'TaskAssigned') for (const fact of others(story).slice(1, 2)) story.stores.tell(story.id, fact);
       },
@@ -111,6 +113,7 @@ describe('told by somebody else', () => {
     expect(typesOf(facts)).toEqual(WHOLE);
     expect(facts[2]).toEqual(others(story)[1]);
     expect(called).toBe(false);
+    expect(proposed).toEqual(['TaskAssigned', 'ContentValidated', 'ContentStored']);
   });
 });
 
