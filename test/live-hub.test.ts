@@ -114,6 +114,17 @@ test('a hint that came while the store was away is kept, and so is the follower'
   expect(follower.faults).toEqual([]);
 });
 
+test('who comes while the store is away is told as soon as it is back, without any hint', async () => {
+  store.put(ID, ...storyOf(ID));
+  store.gate = Promise.reject(new Error('the database is away'));
+  store.gate.catch(() => undefined);
+  const follower = listening();
+  hub.follow(DOMAIN, ID, follower);
+  await until(() => troubles.length >= 3, 'it was tried again and again');
+  store.gate = undefined;
+  await until(() => follower.versions.length === 5, 'all versions came');
+});
+
 test('a partner\'s record that is on its topic before it is our fact 1 is waited for', async () => {
   const follower = listening();
   hub.follow(DOMAIN, ID, follower);

@@ -34,6 +34,12 @@ export function storyOf(taskId: string = randomUUID()): ContentFact[] {
   ];
 }
 
+/** A task that nobody could do. */
+export function failedStoryOf(taskId: string): ContentFact[] {
+  const [created] = storyOf(taskId);
+  return [created!, { type: 'TaskFailed', version: 2, at: '2026-01-01T12:00:03.000Z', data: { taskId, reason: 'unknown-model', attempts: 0 } }];
+}
+
 /** Facts as `tellFacts` takes them, each with the view after it. */
 export function tellingsOf(id: string, facts: readonly ContentFact[]): Telling[] {
   return facts.map((fact, index) => ({ id, fact: fact satisfies Fact, after: fold(content.lifecycle, facts.slice(0, index + 1)) }));
