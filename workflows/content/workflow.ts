@@ -2,7 +2,7 @@ import { ActivityFailure, ApplicationFailure, proxyActivities, proxyLocalActivit
 import type { Activities } from '../../activities';
 import { carryOne, type Ending } from '../kernel/carry';
 import { coalesce } from '../kernel/coalesce';
-import type { Journey } from '../kernel/journey';
+import { LOCAL_PATIENCE, type Journey } from '../kernel/journey';
 import { contentLifecycle, type CancelMail, type ContentFact, type ContentState } from './lifecycle';
 import { GENERATOR_QUEUE } from './queue';
 
@@ -19,10 +19,7 @@ export interface ContentLimits {
 type ContentJourney = Journey<ContentState, ContentFact, ContentLimits, CancelMail>;
 
 /** Short, and the same answer when run again. */
-const local = proxyLocalActivities<Activities>({
-  startToCloseTimeout: '10s',
-  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '30s' },
-});
+const local = proxyLocalActivities<Activities>(LOCAL_PATIENCE);
 const assignAgent = coalesce(local.assignAgents);
 const judgeDraft = coalesce(local.judgeDrafts);
 const storeContent = coalesce(local.storeContents);

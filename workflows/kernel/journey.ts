@@ -1,14 +1,21 @@
-import { ApplicationFailure, CancellationScope, condition, isCancellation, proxyLocalActivities, setCurrentDetails } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, isCancellation, proxyLocalActivities, setCurrentDetails, type LocalActivityOptions } from '@temporalio/workflow';
 import { coalesce } from './coalesce';
 import type { Fact, Mail } from './fact';
 import { fold, type AnyState, type Lifecycle, type Placed } from './lifecycle';
 import type { Opened, Proposal, Recorded, RecordingActivities, Told } from './recording';
 
-/** Short, idempotent, retried without end: a store that is away makes a story wait, never fail. */
-export const local = proxyLocalActivities<RecordingActivities>({
+/**
+ * Short, idempotent, retried without end: a store that is away makes a story wait, never fail. A wait of
+ * more than two seconds is a timer, because a local activity that waits keeps its workflow task alive
+ * by heartbeats, three events each, of every open story, for as long as the store is away.
+ */
+export const LOCAL_PATIENCE = {
   startToCloseTimeout: '10s',
-  retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '5s' },
-});
+  retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '15s' },
+  localRetryThreshold: '2s',
+} satisfies LocalActivityOptions;
+
+export const local = proxyLocalActivities<RecordingActivities>(LOCAL_PATIENCE);
 
 const recorders = new Map<string, (proposal: Proposal) => Promise<Recorded>>();
 
