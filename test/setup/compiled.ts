@@ -59,7 +59,8 @@ async function compile(file: string, target: string): Promise<void> {
   const { code } = await transformFile(join(ROOT, file), {
     swcrc: false,
     jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
-    module: { type: 'commonjs', ignoreDynamic: true },
+    // What a dynamic import finds by name has to be announced, as tsc does by the way it writes exports.
+    module: { type: 'commonjs', ignoreDynamic: true, exportInteropAnnotation: true },
     sourceMaps: 'inline',
   });
   mkdirSync(dirname(target), { recursive: true });
