@@ -104,11 +104,21 @@ function byTopic(config: Config, records: readonly OutgoingRecord[]): TopicMessa
   for (const { topic, key, value, headers } of records) {
     const name = clusterName(config, topic);
     const group = topics.get(name) ?? { topic: name, messages: [] };
-    group.messages.push({ key, value, headers: { ...headers } as Record<string, string> });
+    group.messages.push({ key, value, headers: headersOf(headers) as Record<string, string> });
     topics.set(name, group);
   }
   return [...topics.values()];
 }
+
+/**
+ * A header may come without a value (Java's clients write such); kafkajs cannot write one, and throws. Put
+ * on as an empty one it reaches its dead-letter topic, where otherwise its partition would wait for ever.
+ */
+function headersOf(headers: OutgoingRecord['headers']): Record<string, OutgoingRecord['headers'][string]> {
+  return Object.fromEntries(Object.entries(headers).map(([name, held]) => [name, Array.isArray(held) ? held.map((one) => one ?? EMPTY) : (held ?? EMPTY)]));
+}
+
+const EMPTY = Buffer.alloc(0);
 
 /**
  * A record over the limit is alone in its request. It can only be one that is put on as it came, and it may
