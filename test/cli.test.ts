@@ -91,6 +91,7 @@ describe('a story', () => {
 
 test('topics tells partitions, records, retention and how far our groups are behind', async () => {
   const outcome = await cli.run(['topics', '--json']);
+  expect(json(outcome)).not.toHaveProperty('error');
   expect(outcome.code).toBe(0);
   const { topics, groups } = json(outcome) as { topics: object[]; groups: object[] };
   expect(topics).toContainEqual({ topic: 'task.assigned', partitions: 12, retentionMs: 90 * 86_400_000, highWatermark: expect.stringMatching(/^\d+$/) as string });

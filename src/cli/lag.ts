@@ -1,3 +1,4 @@
+import { KafkaJSProtocolError } from 'kafkajs';
 import { domains } from '../../workflows/domains';
 import type { Config } from '../config';
 import { clusterName, openKafka, PROMPT } from '../kafka/client';
@@ -33,7 +34,7 @@ export async function groupLags(config: Config, log: Logger): Promise<GroupLag[]
         const name = clusterName(config, topic);
         if (!there.has(name)) continue;
         const ends = new Map((await admin.fetchTopicOffsets(name)).map(({ partition, high }) => [partition, BigInt(high)]));
-        const [taken] = await admin.fetchOffsets({ groupId: clusterName(config, group), topics: [name] });
+        const [taken] = await onceCoordinated(() => admin.fetchOffsets({ groupId: clusterName(config, group), topics: [name] }));
         lags.push({ group, topic, records: behind(ends, taken?.partitions ?? []) });
       }
     }
@@ -42,6 +43,22 @@ export async function groupLags(config: Config, log: Logger): Promise<GroupLag[]
     await admin.disconnect();
   }
 }
+
+/** A broker that has never had a group needs a moment to become the coordinator of one; kafkajs does not wait here. */
+async function onceCoordinated<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  for (let left = COORDINATOR_TRIES_MAX; ; left -= 1) {
+    try {
+      return await ask();
+    } catch (thrown) {
+      const settling = thrown instanceof KafkaJSProtocolError && /COORDINATOR/.test(thrown.type);
+      if (!settling || left <= 1) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, COORDINATOR_WAIT_MS));
+    }
+  }
+}
+
+const COORDINATOR_TRIES_MAX = 40;
+const COORDINATOR_WAIT_MS = 250;
 
 /** A partition without a committed offset reads −1; where all do, the group has not begun. */
 function behind(ends: ReadonlyMap<number, bigint>, taken: readonly { partition: number; offset: string }[]): number | null {
