@@ -19,7 +19,7 @@ export function build() {
     const built = readJson(STAMP) ?? {};
     const changed = [...new Set([...Object.keys(sources), ...Object.keys(built)])].filter((path) => built[path]?.hash !== sources[path]?.hash);
     if (changed.length === 0) return stamp(sources);
-    console.log(existsSync(STAMP) ? `Building, as ${changed.length} files changed …` : 'Building …');
+    console.error(existsSync(STAMP) ? `Building, as ${changed.length} files changed …` : 'Building …');
     // What was compiled from a file that is gone, or by another compiler, must go as well.
     if (changed.some((path) => sources[path] === undefined || FILES.includes(path))) rmSync(DIST, { recursive: true, force: true });
     node([join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);

@@ -33,7 +33,7 @@ export function alone(work) {
   const lock = join(tmpdir(), `fazenda-build-${userInfo().uid}-${sha256(root).slice(0, 12)}`);
   let told = false;
   while (!tryLock(lock)) {
-    if (!told) console.log('Waiting for another build of this checkout …');
+    if (!told) console.error('Waiting for another build of this checkout …');
     told = true;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
   }

@@ -11,7 +11,7 @@ export function install() {
   if (isInstalled()) return;
   alone(() => {
     if (isInstalled()) return;
-    console.log('Installing packages (npm ci) …');
+    console.error('Installing packages (npm ci) …');
     const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
     // npm tells its own path to what it runs; without it, npm is looked for on PATH.
     const npm = process.env.npm_execpath;

@@ -96,7 +96,7 @@ test('topics tells partitions, records, retention and how far our groups are beh
   const { topics, groups } = json(outcome) as { topics: object[]; groups: object[] };
   expect(topics).toContainEqual({ topic: 'task.assigned', partitions: 12, retentionMs: 90 * 86_400_000, highWatermark: expect.stringMatching(/^\d+$/) as string });
   expect(topics).toContainEqual(expect.objectContaining({ topic: 'task.created.dlq', partitions: 1 }));
-  expect(groups).toContainEqual({ group: 'task-assignment-group', topic: 'task.cancel', records: null });
+  expect(groups).toContainEqual({ group: 'task-cancel-group', topic: 'task.cancel', records: null });
 });
 
 test('topics sees a group catch up', async () => {

@@ -24,7 +24,7 @@ describe('names', () => {
   test('tasks come in by two topics and one group, also when we wrote the record', () => {
     expect(content.doors.map(({ kind, topic, group, foreignOnly }) => [kind, topic, group, foreignOnly])).toEqual([
       ['start', 'task.created', 'task-assignment-group', false],
-      ['mail', 'task.cancel', 'task-assignment-group', false],
+      ['mail', 'task.cancel', 'task-cancel-group', false],
     ]);
   });
 

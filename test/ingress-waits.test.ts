@@ -122,3 +122,23 @@ test('a door takes no more than may work at once, and goes on as stories end', a
     await ingress.close();
   }
 });
+
+describe('while the door of new tasks is full', () => {
+  let ingress: TestIngress;
+  beforeAll(async () => (ingress = await openTestIngress(async () => ({ OPEN_STORIES_MAX: '1' }))), PARTS_TIMEOUT_MS);
+  afterAll(() => ingress.close());
+
+  test('a cancel gets in all the same', async () => {
+    await ingress.start();
+    const [taken, waiting] = [randomUUID(), randomUUID()];
+    await ingress.write('task.created', [{ key: taken, value: created(taken) }]);
+    await until(async () => (await ingress.fates()).started === 1, 'the first is taken');
+    await ingress.write('task.created', [{ key: waiting, value: created(waiting) }]);
+    await ingress.write('task.cancel', [{ key: taken, value: JSON.stringify({ taskId: taken }) }]);
+    await until(async () => (await ingress.fates()).signalled === 1, 'the cancel is in');
+    expect(await ingress.fates()).toEqual({ started: 1, signalled: 1 });
+    // Room for the other, so that the door can be closed in order.
+    await ingress.db.query("UPDATE task_view SET phase = 'done'");
+    await ingress.caughtUp();
+  }, 60_000);
+});

@@ -13,19 +13,25 @@ const MESSAGE_BYTES_MAX = 4 * 1_048_576;
 /** The largest record that a door lets in, and what its death adds to it. */
 const DEAD_LETTER_BYTES_MAX = MESSAGE_BYTES_MAX + 1_048_576;
 
+/**
+ * A partner may compress as it likes: the broker keeps what comes in by a door as gzip, the one codec that
+ * kafkajs reads. A batch of lz4, snappy or zstd would stop the door for good.
+ */
+const READABLE_COMPRESSION = 'gzip';
+
 export function deadLetterTopic(topic: string): string {
   return `${topic}.dlq`;
 }
 
 /** Every topic by its name in the contracts: facts out, doors in, and a dead-letter topic for each door. */
-export function topicNames(): { topics: string[]; deadLetters: string[] } {
+export function topicNames(): { topics: string[]; doors: string[]; deadLetters: string[] } {
   const doors = domains.flatMap((domain) => domain.doors.map((door) => door.topic));
   const facts = domains.flatMap((domain) => Object.values(domain.topics));
-  return { topics: [...new Set([...facts, ...doors])], deadLetters: [...new Set(doors.map(deadLetterTopic))] };
+  return { topics: [...new Set([...facts, ...doors])], doors, deadLetters: [...new Set(doors.map(deadLetterTopic))] };
 }
 
 /** Replication as the profile says: `dev` one broker, `prod` three with two in sync. */
-function entryOf(config: Config, name: string, numPartitions: number, messageBytesMax: number): ITopicConfig {
+function entryOf(config: Config, name: string, numPartitions: number, messageBytesMax: number, compression = 'producer'): ITopicConfig {
   const prod = config.KAFKA_PROFILE === 'prod';
   return {
     topic: clusterName(config, name),
@@ -35,6 +41,7 @@ function entryOf(config: Config, name: string, numPartitions: number, messageByt
       { name: 'retention.ms', value: String(RETENTION_MS) },
       { name: 'min.insync.replicas', value: prod ? '2' : '1' },
       { name: 'max.message.bytes', value: String(messageBytesMax) },
+      { name: 'compression.type', value: compression },
     ],
   };
 }
@@ -44,9 +51,9 @@ export async function createTopics(config: Config, log: Logger): Promise<string[
   const admin = openKafka(config, log).admin();
   await admin.connect();
   try {
-    const { topics, deadLetters } = topicNames();
+    const { topics, doors, deadLetters } = topicNames();
     const wanted = [
-      ...topics.map((name) => entryOf(config, name, PARTITIONS, MESSAGE_BYTES_MAX)),
+      ...topics.map((name) => entryOf(config, name, PARTITIONS, MESSAGE_BYTES_MAX, doors.includes(name) ? READABLE_COMPRESSION : 'producer')),
       ...deadLetters.map((name) => entryOf(config, name, 1, DEAD_LETTER_BYTES_MAX)),
     ];
     const there = new Set(await admin.listTopics());

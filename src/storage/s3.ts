@@ -5,6 +5,9 @@ import { createHash } from 'node:crypto';
 import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
 
+// Node 20 is what this is tested on, and the version is pinned; the warning would be the first line of every command.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 /** Bytes that never change once they are put away: their key holds their SHA-256. */
 export interface ObjectStore {
   /** Makes the bucket where it is missing; several processes may call it at once. */

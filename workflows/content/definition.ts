@@ -8,12 +8,15 @@ import { READY_TEMPLATES, templates } from './templates';
 import type { ContentLimits } from './workflow';
 
 /** The group that takes tasks in; its name is a contract. */
-const GROUP = 'task-assignment-group';
+const ASSIGNMENT_GROUP = 'task-assignment-group';
+
+/** Cancels have a group of their own, so that they get in while the door of new tasks waits for room. */
+const CANCEL_GROUP = 'task-cancel-group';
 
 const created: StartDoor = {
   kind: 'start',
   topic: 'task.created',
-  group: GROUP,
+  group: ASSIGNMENT_GROUP,
   schema: taskCreated,
   foreignOnly: false,
   first({ message }: { message: TaskCreated }) {
@@ -30,7 +33,7 @@ const created: StartDoor = {
 const cancelled: MailDoor = {
   kind: 'mail',
   topic: 'task.cancel',
-  group: GROUP,
+  group: CANCEL_GROUP,
   schema: cancelTask,
   foreignOnly: false,
   mail({ message }: { message: CancelTask }) {
