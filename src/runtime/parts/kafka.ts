@@ -61,7 +61,8 @@ export const kafka = definePart({
     if (!existsSync(join(data, 'meta.properties'))) {
       context.say('formatting its storage');
       const clusterId = context.home.remember('data/kafka-cluster-id', () => randomBytes(16).toString('base64url'));
-      await run(java, [...jvm, 'kafka.tools.StorageTool', 'format', '--cluster-id', clusterId, '--config', settings], { env: context.env, signal: context.signal });
+      // One word with the option: an id may begin with a dash, and would be taken for an option of its own.
+      await run(java, [...jvm, 'kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', settings], { env: context.env, signal: context.signal });
     }
     return {
       command: java,
