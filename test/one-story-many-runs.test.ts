@@ -1,8 +1,10 @@
+import { Context } from '@temporalio/activity';
 import { content } from '../workflows/content/definition';
 import { sweep } from '../src/sweeper/sweeper';
 import { workflowId } from '../src/facts/identity';
 import { openLog } from '../src/log';
 import type { StoredFact } from '../src/facts/read';
+import type { Proposal } from '../workflows/kernel/recording';
 import { openBench, type Bench } from './setup/bench';
 
 /**
@@ -149,6 +151,34 @@ test('a cancelled run and a run that knows nothing of the cancel end with one en
     expect(await twin.result()).toEqual({ status: 'cancelled', version: 3 });
     expect(typesOf(story)).toEqual(['TaskCreated', 'TaskAssigned', 'TaskCancelled']);
     expect(story.at(-1)?.causationId).toBe(`cancel-of-${id}`);
+    expect((await bench.facts(id)).map(bytesOf)).toEqual(story.map(bytesOf));
+  } finally {
+    await workers.stop();
+  }
+});
+
+test('a run that is about to tell something else adopts what was told in its place', async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let waiting = false;
+  const workers = await bench.startWorkers(async (name, args, run) => {
+    const inTwin = Context.current().info.workflowExecution?.workflowId.startsWith('twin');
+    if (!inTwin && name === 'generateDraft') await held;
+    if (inTwin && name === 'recordFacts' && (args[1] as Proposal[])[0]?.fact.type === 'ContentGenerated') {
+      waiting = true;
+      await held;
+    }
+    return run();
+  });
+  try {
+    const id = await bench.begin(TWO_ATTEMPTS);
+    const twin = await bench.client.workflow.start('contentWorkflow', { workflowId: `twin-of-${id}`, taskQueue: bench.config.TEMPORAL_TASK_QUEUE, args: [id] });
+    await until(async () => waiting);
+    await bench.cancel(id);
+    const story = await bench.ended(id);
+    release();
+    expect(await twin.result()).toEqual({ status: 'cancelled', version: 3 });
+    expect(typesOf(await bench.facts(id))).toEqual(['TaskCreated', 'TaskAssigned', 'TaskCancelled']);
     expect((await bench.facts(id)).map(bytesOf)).toEqual(story.map(bytesOf));
   } finally {
     await workers.stop();
