@@ -10,7 +10,7 @@ const WALL = {
 };
 
 /** Definitions are for the doors, not for the bundle; they may use these, and nothing with I/O. */
-const DEFINITIONS = ['workflows/domains.ts', 'workflows/*/definition.ts', 'workflows/*/messages.ts', 'workflows/*/templates.ts', 'workflows/*/tables.ts'];
+const DEFINITIONS = ['workflows/domains.ts', 'workflows/kernel/settings.ts', 'workflows/*/definition.ts', 'workflows/*/messages.ts', 'workflows/*/templates.ts', 'workflows/*/tables.ts'];
 
 module.exports = tseslint.config(
   { ignores: ['dist/', '.test-dist/', '.c-dist/', 'node_modules/', 'coverage/', '.fazenda/'] },
@@ -34,7 +34,7 @@ module.exports = tseslint.config(
   {
     files: DEFINITIONS,
     rules: {
-      '@typescript-eslint/no-restricted-imports': ['error', { patterns: [{ regex: '^(?!\\.{1,2}/|zod$|ms$)|/(src|activities|workers)(/|$)', message: 'A definition is data: zod, ms and its own room.' }] }],
+      '@typescript-eslint/no-restricted-imports': ['error', { patterns: [{ regex: '^(?!\\.{1,2}/|zod$|ms$|uuid$)|/(src|activities|workers)(/|$)', message: 'A definition is data: zod, ms, uuid and its own room.' }] }],
     },
   },
   {

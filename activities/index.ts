@@ -1,16 +1,20 @@
+import type { Pool } from 'pg';
 import type { ObjectStore } from '../src/storage/s3';
 import type { RecordingActivities } from '../workflows/kernel/recording';
 import { agentActivities, type AgentActivities } from './agents';
 import { openDrafts } from './drafts';
 import { factActivities, type FactDeps } from './facts';
 import { modelActivities, type ModelActivities } from './models';
+import { paymentActivities, type PaymentActivities } from './payments';
+import { stockActivities, type StockActivities } from './stock';
 import { storageActivities, type StorageActivities } from './storage';
 import { validationActivities, type ValidationActivities } from './validation';
 
 /** Everything that a story can cause. */
-export type Activities = RecordingActivities & AgentActivities & ModelActivities & StorageActivities & ValidationActivities;
+export type Activities = RecordingActivities & AgentActivities & ModelActivities & PaymentActivities & StockActivities & StorageActivities & ValidationActivities;
 
 export interface ActivityDeps extends FactDeps {
+  readonly db: Pool;
   readonly store: ObjectStore;
 }
 
@@ -21,6 +25,8 @@ export function createActivities(deps: ActivityDeps): Activities {
     ...factActivities(deps),
     ...agentActivities(deps),
     ...modelActivities({ ...deps, drafts }),
+    ...paymentActivities(deps),
+    ...stockActivities(deps),
     ...storageActivities({ ...deps, drafts }),
     ...validationActivities({ ...deps, drafts }),
   };

@@ -4,8 +4,8 @@ import { factsFrom } from '../src/facts/read';
 import type { Queryable } from '../src/facts/postgres';
 
 /** Only what a story folds; the columns around a fact are nobody's business in a workflow's history. */
-export function bare({ type, version, at, data }: Fact): Fact {
-  return { type, version, at, data };
+export function bare({ type, version, at, data, context }: Fact): Fact {
+  return { type, version, at, data, ...(context && { context }) };
 }
 
 /**

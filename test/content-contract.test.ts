@@ -74,19 +74,19 @@ describe('the record on task.created', () => {
   });
 
   test('becomes fact 1 at its own time, without an empty place for variables', () => {
-    const first = (message: object) => created.first({ message: read(message).data as never, headers: {} });
+    const first = (message: object) => created.first({ message: read(message).data as never, headers: {}, sentAt: '2024-01-01T00:00:00.000Z' });
     expect(first({ ...SEED, variables: null })).toEqual({ id: taskId, type: 'TaskCreated', at: '2023-11-14T22:13:20.123Z', data: SEED });
     expect(first({ ...SEED, variables: { a: 1 } }).data).toEqual({ ...SEED, variables: { a: 1 } });
   });
 
   test('names one task, however its id is spelled', () => {
     const upper = { ...SEED, taskId: taskId.replace(/1/g, 'A'), templateId: templateId.toUpperCase() };
-    expect(created.first({ message: read(upper).data as never, headers: {} }).id).toBe(taskId.replace(/1/g, 'a'));
+    expect(created.first({ message: read(upper).data as never, headers: {}, sentAt: '2024-01-01T00:00:00.000Z' }).id).toBe(taskId.replace(/1/g, 'a'));
   });
 });
 
 describe('the record on task.cancel', () => {
-  const mailOf = (message: object) => cancelled.mail({ message: cancelled.schema.parse(message) as never, headers: {} });
+  const mailOf = (message: object) => cancelled.mail({ message: cancelled.schema.parse(message) as never, headers: {}, sentAt: '2024-01-01T00:00:00.000Z' });
 
   test.each<[object, object]>([
     [{ taskId }, { by: 'unknown', reason: null }],

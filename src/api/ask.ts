@@ -19,5 +19,13 @@ export function askOf(db: Queryable): Ask {
       );
       return rows[0]?.found === true;
     },
+    async missing(table, column, values) {
+      for (const name of [table, column]) if (!NAME.test(name)) throw new Error(`${name} is no name of a table or column`);
+      const { rows } = await db.query<{ wanted: string }>(
+        `SELECT DISTINCT wanted FROM unnest($1::text[]) AS wanted WHERE NOT EXISTS (SELECT FROM ${table} WHERE ${column} = wanted)`,
+        [values],
+      );
+      return rows.map(({ wanted }) => wanted);
+    },
   };
 }

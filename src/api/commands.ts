@@ -25,6 +25,7 @@ export interface CommandRequest {
   /** The aggregate's id where the body names none; the same for every try with one Idempotency-Key. */
   readonly freshId: string;
   readonly correlationId: string;
+  readonly correlationGiven: boolean;
   readonly traceparent: string;
 }
 
@@ -86,15 +87,15 @@ async function alreadyThere(
   const { id, correlationId, at } = first;
   const again = prepare(domain, command, { ...request, correlationId }, at);
   const told = beginningOf(domain, again.record);
-  if (told.type !== first.type || comparable(told.data) !== comparable(first.data)) throw otherBody(id);
+  if (told.type !== first.type || comparable(told) !== comparable(first)) throw otherBody(id);
   if (known?.fingerprint !== again.fingerprint) return again.answer;
   await markSent(db, known);
   return known.answer;
 }
 
 /** A fact's data without the name of the record that brought it, which differs from producer to producer. */
-function comparable(data: object): string {
-  return canonicalJson({ ...data, eventId: undefined });
+function comparable({ data, context }: { data: object; context?: object }): string {
+  return canonicalJson({ data: { ...data, eventId: undefined }, context });
 }
 
 /** What fact 1 will be once ingress has taken a record in: the same door, the same words. */
@@ -102,12 +103,12 @@ export function beginningOf(domain: Domain, { topic, headers, value }: KeptRecor
   const door = domain.doors.find((one): one is StartDoor => one.kind === 'start' && one.topic === topic);
   if (!door) throw new Error(`${domain.name} has no door that begins a story from ${topic}`);
   const message = door.schema.parse(JSON.parse(value));
-  return door.first({ message: message as never, headers });
+  return door.first({ message: message as never, headers, sentAt: headers.ce_time ?? '' });
 }
 
 /** The record of a request, and all that is kept of it. Pure: the same request at the same instant gives the same bytes. */
-function prepare(domain: Domain, command: HttpCommand, { body, freshId, correlationId, traceparent }: CommandRequest, at: string): Submission {
-  const accepted = command.accept(body as never, { freshId, correlationId, at });
+function prepare(domain: Domain, command: HttpCommand, { body, freshId, correlationId, correlationGiven, traceparent }: CommandRequest, at: string): Submission {
+  const accepted = command.accept(body as never, { freshId, correlationId, correlationGiven, at });
   const { aggregateId: id, topic, key, type, message, answer } = accepted;
   const isFact = topicsOf(domain)[type] === topic;
   const ceId = isFact ? factId(domain.name, id, 1) : commandId(domain.name, id, type);
@@ -126,7 +127,7 @@ function topicsOf(domain: Domain): Readonly<Record<string, string>> {
 
 /** The same for every try of one request, whether its id was given or made: clock and correlation id stand still. */
 function timelessFingerprint(command: HttpCommand, body: unknown, id: string): string {
-  const { topic, type, message } = command.accept(body as never, { freshId: id, correlationId: '', at: '1970-01-01T00:00:00.000Z' });
+  const { topic, type, message } = command.accept(body as never, { freshId: id, correlationId: '', correlationGiven: false, at: '1970-01-01T00:00:00.000Z' });
   return fingerprintOf({ topic, type, message });
 }
 

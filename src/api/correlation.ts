@@ -37,6 +37,11 @@ export function correlationOf(response: Response): string {
   return String(response.getHeader(CORRELATION_HEADER));
 }
 
+/** Whether the caller named it; one that was made for a request may be the id of what the request makes. */
+export function correlationWasGiven(request: IncomingMessage): boolean {
+  return request.headersDistinct[CORRELATION_HEADER] !== undefined;
+}
+
 /** https://www.w3.org/TR/trace-context/#traceparent-header: version 00, ids not all zero. */
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 

@@ -53,8 +53,8 @@ async function acceptedRow(db: Queryable, domain: Domain, id: string): Promise<R
 }
 
 function foldedRow(domain: Domain, record: KeptRecord): Row {
-  const { id, type, at, data } = beginningOf(domain, record);
-  const state = fold(domain.lifecycle, [{ type, version: 1, at, data }]);
+  const { id, type, at, data, context } = beginningOf(domain, record);
+  const state = fold(domain.lifecycle, [{ type, version: 1, at, data, ...(context && { context }) }]);
   return domain.view.row(id, state, domain.lifecycle.phase(state));
 }
 

@@ -7,7 +7,7 @@ import type { Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { parseBody, validBody } from './body';
 import { runCommand } from './commands';
-import { correlationOf, headerId, traceparentOf } from './correlation';
+import { correlationOf, correlationWasGiven, headerId, traceparentOf } from './correlation';
 import { once } from './idempotency';
 import { faultOf, problemReply } from './problem';
 import { readList, readOne } from './queries';
@@ -44,9 +44,10 @@ function commandRoute(deps: RouteDeps, domain: Domain, command: HttpCommand): Ro
     answer(request, response) {
       const body = validBody(command.body, parseBody(request.body));
       const correlationId = correlationOf(response);
+      const correlationGiven = correlationWasGiven(request);
       const traceparent = traceparentOf(request);
       return withKey(deps, command.path, request, response, body, (freshId) =>
-        runCommand(deps, domain, command, { body, freshId, correlationId, traceparent }),
+        runCommand(deps, domain, command, { body, freshId, correlationId, correlationGiven, traceparent }),
       );
     },
   };
@@ -91,7 +92,7 @@ async function withKey(
   { db, log }: RouteDeps, path: string, request: Request, response: Response, body: unknown, work: (freshId: string) => Promise<Reply>,
 ): Promise<Reply> {
   const key = headerId(request, 'idempotency-key');
-  const freshId = randomUUID();
+  const freshId = correlationWasGiven(request) ? randomUUID() : correlationOf(response);
   if (key === undefined) return work(freshId);
   const correlationId = correlationOf(response);
   const use = {

@@ -19,19 +19,19 @@ export interface StoredFact extends Fact {
 
 interface FactRow {
   seq: string; aggregate_type: string; aggregate_id: string; version: number; ce_id: string; type: string; topic: string;
-  payload: string; at: Date; correlation_id: string; causation_id: string; traceparent: string | null;
+  payload: string; context: object | null; at: Date; correlation_id: string; causation_id: string; traceparent: string | null;
   origin: string | null; published_at: Date | null;
 }
 
 /** Columns of `facts` for `storedFact`; the payload as text, so that no parser touches its bytes. */
-export const FACT_COLUMNS = `seq, aggregate_type, aggregate_id, version, ce_id, type, topic, payload::text AS payload, at,
+export const FACT_COLUMNS = `seq, aggregate_type, aggregate_id, version, ce_id, type, topic, payload::text AS payload, context, at,
   correlation_id, causation_id, traceparent, origin, published_at`;
 
 export function storedFact(row: FactRow): StoredFact {
   return {
     seq: row.seq, domain: row.aggregate_type, id: row.aggregate_id, version: row.version, ceId: row.ce_id,
     type: row.type, topic: row.topic, payload: row.payload, data: JSON.parse(row.payload) as object,
-    at: row.at.toISOString(), correlationId: row.correlation_id, causationId: row.causation_id,
+    ...(row.context && { context: row.context }), at: row.at.toISOString(), correlationId: row.correlation_id, causationId: row.causation_id,
     traceparent: row.traceparent, origin: row.origin, publishedAt: row.published_at,
   };
 }

@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS facts (
   shard SMALLINT GENERATED ALWAYS AS (hashtext(aggregate_type || '/' || aggregate_id) & ${SHARDS - 1}) STORED,
   PRIMARY KEY (aggregate_type, aggregate_id, version)
 );
+-- What a story must know and its topic's readers were not promised; published as a header.
+ALTER TABLE facts ADD COLUMN IF NOT EXISTS context JSON;
 CREATE INDEX IF NOT EXISTS facts_unpublished ON facts (seq) WHERE published_at IS NULL;
 `;
 

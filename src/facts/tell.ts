@@ -59,7 +59,7 @@ export async function tellFacts(db: Queryable, domain: Domain, tellings: readonl
 async function insert(db: Queryable, domain: Domain, tellings: readonly Telling[]): Promise<Set<string>> {
   const facts = tellings.map(({ id, fact, causedBy, correlationId, traceparent, origin }) => ({
     id, version: fact.version, ce_id: factId(domain.name, id, fact.version), type: fact.type,
-    topic: domain.topics[fact.type], payload: fact.data, at: fact.at, caused_by: causedBy,
+    topic: domain.topics[fact.type], payload: fact.data, context: fact.context, at: fact.at, caused_by: causedBy,
     correlation_id: correlationId, traceparent, origin,
   }));
   const rows = tellings.flatMap(({ id, after }) => (after ? [domain.view.row(id, after, domain.lifecycle.phase(after))] : []));
@@ -89,12 +89,12 @@ function makeStatement({ lifecycle, view }: Domain): string {
   return `
     WITH proposed AS (
       SELECT * FROM json_to_recordset($2::json) AS p(
-        id text, version int, ce_id uuid, type text, topic text, payload json, at timestamptz,
+        id text, version int, ce_id uuid, type text, topic text, payload json, context json, at timestamptz,
         caused_by text, correlation_id text, traceparent text, origin text)
     ), told AS (
-      INSERT INTO facts (aggregate_type, aggregate_id, version, ce_id, type, topic, payload, at,
+      INSERT INTO facts (aggregate_type, aggregate_id, version, ce_id, type, topic, payload, context, at,
                          correlation_id, causation_id, traceparent, origin, published_at)
-      SELECT $1, p.id, p.version, p.ce_id, p.type, p.topic, p.payload, p.at,
+      SELECT $1, p.id, p.version, p.ce_id, p.type, p.topic, p.payload, p.context, p.at,
              COALESCE(before.correlation_id, p.correlation_id, p.id),
              COALESCE(p.caused_by, before.ce_id::text, p.id),
              COALESCE(p.traceparent, before.traceparent),

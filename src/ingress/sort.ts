@@ -33,17 +33,23 @@ export function sortRecord(domain: Domain, door: Door, record: IncomingRecord): 
   if (door.foreignOnly && isOurs(record.headers.ce_source)) return { kind: 'filtered', record };
   try {
     const message = parse(door, decodeValue(record.value));
-    const arrival = { message: message as never, headers: record.headers };
+    const arrival = { message: message as never, headers: record.headers, sentAt: sentAt(record) };
     if (door.kind === 'mail') {
       const { id, type, data } = door.mail(arrival);
       return { kind: 'mail', record, id, mail: { id: headerId(record, 'ce_id') ?? commandId(domain.name, id, type), type, data } };
     }
-    const { id, type, at, data } = door.first(arrival);
-    return { kind: 'start', record, id, fact: { type, version: 1, at, data }, origin: originOf(domain, door, record, id, type) };
+    const { id, type, at, data, context } = door.first(arrival);
+    return { kind: 'start', record, id, fact: { type, version: 1, at, data, ...(context && { context }) }, origin: originOf(domain, door, record, id, type) };
   } catch (thrown) {
     if (thrown instanceof FazendaError) return { kind: 'dead', record, error: thrown };
     throw thrown;
   }
+}
+
+/** The sender's own time where it is an instant, else the time of the record. */
+function sentAt({ headers, timestamp }: Pick<IncomingRecord, 'headers' | 'timestamp'>): string {
+  const given = Date.parse(headers.ce_time ?? '');
+  return new Date(Number.isNaN(given) ? timestamp : given).toISOString();
 }
 
 function parse(door: Door, decoded: unknown): unknown {

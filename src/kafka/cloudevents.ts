@@ -17,11 +17,16 @@ export interface Envelope {
   readonly correlationId: string;
   readonly causationId: string;
   readonly traceparent?: string | null;
+  /** What a first fact's story must know beside its data. */
+  readonly context?: object;
 }
+
+/** Header of a fact's context, a JSON document. */
+export const CONTEXT_HEADER = 'fazenda_context';
 
 /** The headers of our own records; the same envelope gives the same headers, byte for byte. */
 export function headersOf(envelope: Envelope, contentType: string): Record<string, string> {
-  const { ceId, type, domain, aggregateId, at, version, correlationId, causationId, traceparent } = envelope;
+  const { ceId, type, domain, aggregateId, at, version, correlationId, causationId, traceparent, context } = envelope;
   return {
     ce_specversion: '1.0',
     ce_id: ceId,
@@ -34,6 +39,7 @@ export function headersOf(envelope: Envelope, contentType: string): Record<strin
     correlation_id: correlationId,
     causation_id: causationId,
     ...(traceparent && { traceparent }),
+    ...(context && { [CONTEXT_HEADER]: JSON.stringify(context) }),
   };
 }
 

@@ -45,7 +45,7 @@ function strangersHint(domain: Domain, door: StartDoor, value: Buffer | null, he
   try {
     const parsed = door.schema.safeParse(decodeValue(value));
     if (!parsed.success) return undefined;
-    const { id } = door.first({ message: parsed.data as never, headers });
+    const { id } = door.first({ message: parsed.data as never, headers, sentAt: new Date(0).toISOString() });
     return { domain: domain.name, id, version: 1 };
   } catch (thrown) {
     if (thrown instanceof FazendaError) return undefined; // The record's own fault: the ingress dead-letters it.

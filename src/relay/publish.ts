@@ -37,7 +37,7 @@ export async function publishPending(db: Queryable, producer: Producer, shards: 
 export function recordOfFact(fact: StoredFact): OutgoingRecord {
   const envelope = {
     ceId: fact.ceId, type: fact.type, domain: fact.domain, aggregateId: fact.id, at: fact.at, version: fact.version,
-    correlationId: fact.correlationId, causationId: fact.causationId, traceparent: fact.traceparent,
+    correlationId: fact.correlationId, causationId: fact.causationId, traceparent: fact.traceparent, ...(fact.context && { context: fact.context }),
   };
   return recordOf(fact.topic, fact.id, envelope, encodeText(fact.payload), JSON_CONTENT_TYPE);
 }

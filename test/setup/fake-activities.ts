@@ -4,6 +4,8 @@ import type { AssignRequest } from '../../activities/agents';
 import { coded } from '../../activities/failure';
 import { technicalFault } from '../../activities/model/patience';
 import type { Draft, GenerateRequest } from '../../activities/models';
+import type { PaymentActivities } from '../../activities/payments';
+import type { StockActivities } from '../../activities/stock';
 import type { StoreRequest } from '../../activities/storage';
 import type { JudgeRequest } from '../../activities/validation';
 import type { ContentFact, RuleFailure } from '../../workflows/content/lifecycle';
@@ -20,7 +22,7 @@ const HEARTBEAT_EVERY_MS = 50;
  * `yours` (also to the run that wrote it), nothing is stored without its predecessor, and a refill is told
  * again fact by fact. The faults of a model become failures by the real `technicalFault`.
  */
-export class FakeActivities implements Activities {
+export class FakeActivities implements Omit<Activities, keyof PaymentActivities | keyof StockActivities> {
   readonly facts = new Map<string, Fact[]>();
   readonly mail = new Map<string, Mail[]>();
   /** Requests in the order in which they came, tries of a model with the server's time of each. */

@@ -1,6 +1,6 @@
-import ms from 'ms';
 import { z } from 'zod';
 import type { Accepted, Ask, CommandContext, Domain, HttpCommand, MailDoor, StartDoor } from '../kernel/definition';
+import { duration, instant } from '../kernel/settings';
 import { contentLifecycle, type ContentFact, type ContentFacts, type ContentState } from './lifecycle';
 import { cancelTask, createTask, taskCreated, type CancelTask, type CreateTask, type TaskCreated } from './messages';
 import { CONTENT_TABLES } from './tables';
@@ -82,23 +82,11 @@ const cancelTaskCommand: HttpCommand = {
   },
 };
 
-/** `24h`-like or milliseconds. */
-const duration = (preset: ms.StringValue) =>
-  z.string().default(preset).transform((text, context) => {
-    const given = /^\d+$/.test(text) ? Number(text) : ms(text as ms.StringValue);
-    if (given !== undefined && given > 0) return given;
-    context.addIssue({ code: 'custom', message: 'is no duration; write 90s, 15m, 24h or milliseconds' });
-    return z.NEVER;
-  });
-
 const settings = z.object({
   TASK_ATTEMPTS_MAX: z.coerce.number().int().min(1).max(20).default(3),
   MODEL_DEADLINE: duration('15m'),
   MODEL_CALL_TIMEOUT: duration('60s'),
 });
-
-/** A column of the view as the API writes it: camel case, instants in UTC. */
-const instant = (column: unknown) => (column instanceof Date ? column.toISOString() : null);
 
 /** The data of fact 1, as the kernel hands it back. */
 const born = (data: object) => data as ContentFacts['TaskCreated'];

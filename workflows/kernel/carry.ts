@@ -1,7 +1,7 @@
-import { allHandlersFinished, condition, defineSignal, log, setHandler } from '@temporalio/workflow';
+import { allHandlersFinished, condition, defineSignal, defineUpdate, log, setHandler } from '@temporalio/workflow';
 import type { Fact, Mail } from './fact';
 import { Journey, local, StoryLeft } from './journey';
-import { beginning, type AnyState, type Lifecycle } from './lifecycle';
+import { beginning, type AnyState, type Lifecycle, type Verdict } from './lifecycle';
 import type { Opened } from './recording';
 
 export type Story<State extends AnyState, F extends Fact, Limits, M extends Mail> = (
@@ -10,6 +10,12 @@ export type Story<State extends AnyState, F extends Fact, Limits, M extends Mail
 
 /** Mail for a story. It lies in Postgres already; the signal only spares the story from looking. */
 export const mailSignal = defineSignal<[Mail]>('mail');
+
+/** Mail whose sender waits for what becomes of it; undefined where the story was still open after `ANSWER_WITHIN_MS`. */
+export const mailUpdate = defineUpdate<Verdict | undefined, [Mail]>('ask');
+
+/** How long an update waits for its story. Source: CONTRACTS §7, "PAGO waits up to 10 s for its outcome". */
+export const ANSWER_WITHIN_MS = 10_000;
 
 /** What a finished workflow shows as its result. */
 export interface Ending {
@@ -24,20 +30,30 @@ export async function carryOne<State extends AnyState, F extends Fact, Limits, M
   id: string,
 ): Promise<Ending> {
   const early: M[] = [];
-  let deliver = (mail: M): void => void early.push(mail);
+  let journey: Journey<State, F, Limits, M> | undefined = undefined as Journey<State, F, Limits, M> | undefined;
+  const deliver = (mail: M): void => (journey ? journey.deliver(mail) : void early.push(mail));
+  const verdictOn = (mail: M): Verdict | undefined => journey && lifecycle.verdict?.(journey.state, mail.type);
   setHandler(mailSignal, (mail) => deliver(mail as M));
+  setHandler(mailUpdate, async (mail) => {
+    deliver(mail as M);
+    await condition(() => isFinal(verdictOn(mail as M)), ANSWER_WITHIN_MS);
+    return verdictOn(mail as M);
+  });
 
   const [opened] = await local.openStories(lifecycle.domain, [id]);
   if (!opened) throw new Error(`${lifecycle.domain} ${id} was not opened`);
-  const journey = new Journey<State, F, Limits, M>(
+  journey = new Journey<State, F, Limits, M>(
     lifecycle, id, opened.limits as Limits, opened as Opened<Limits>, beginning(lifecycle), false);
-  early.forEach((mail) => journey.deliver(mail));
-  deliver = (mail) => journey.deliver(mail);
+  for (const mail of early) journey.deliver(mail);
 
   // An id without a first fact has no story; whoever started it by hand is told so by the result.
   if (journey.state.version > 0) await story(journey);
   await condition(allHandlersFinished);
   return { status: journey.state.status, version: journey.state.version };
+}
+
+function isFinal(verdict: Verdict | undefined): boolean {
+  return verdict === 'granted' || verdict === 'refused';
 }
 
 /**
@@ -49,21 +65,25 @@ export async function carryMany<State extends AnyState, F extends Fact, Limits, 
   story: Story<State, F, Limits, M>,
   ids: readonly string[],
 ): Promise<{ finished: number; left: number }> {
-  const opened = await local.openStories(lifecycle.domain, ids);
   let left = 0;
-  await Promise.all(
-    opened.map(async (one) => {
-      const journey = new Journey<State, F, Limits, M>(
-        lifecycle, one.id, one.limits as Limits, one as Opened<Limits>, beginning(lifecycle), true);
-      try {
-        await story(journey);
-      } catch (cause) {
-        left += 1;
-        if (cause instanceof StoryLeft) return;
-        log.warn('a story left its lane', { domain: lifecycle.domain, aggregateId: one.id, cause: String(cause) });
-        await local.startOwnWorkflows(lifecycle.domain, [one.id]);
-      }
-    }),
-  );
-  return { finished: opened.length - left, left };
+  async function carry(opened: Opened<Limits>): Promise<void> {
+    const journey = new Journey<State, F, Limits, M>(lifecycle, opened.id, opened.limits, opened, beginning(lifecycle), true);
+    try {
+      if (journey.state.version > 0) await story(journey);
+    } catch (cause) {
+      left += 1;
+      if (cause instanceof StoryLeft) return;
+      log.warn('a story left its lane', { domain: lifecycle.domain, aggregateId: opened.id, cause: String(cause) });
+      await journey.leave();
+    }
+  }
+  const aboard: Promise<void>[] = [];
+  for (let waiting = ids; waiting.length > 0; ) {
+    const opened = await local.openStories(lifecycle.domain, waiting);
+    if (opened.length === 0) throw new Error(`${lifecycle.domain}: none of ${waiting.length} stories was opened`);
+    for (const one of opened) aboard.push(carry(one as Opened<Limits>));
+    waiting = waiting.slice(opened.length);
+  }
+  await Promise.all(aboard);
+  return { finished: aboard.length - left, left };
 }

@@ -14,6 +14,8 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   readonly workflow: string;
   /** How many stories may share a workflow; 1 gives each its own. */
   readonly laneSizeMax: number;
+  /** The exported workflow that carries a lane of them; needed where `laneSizeMax` is over 1. */
+  readonly lane?: string;
   readonly lifecycle: Lifecycle<State, F>;
   /** Each fact's topic, by type. */
   readonly topics: Readonly<Record<F['type'], string>>;
@@ -26,21 +28,39 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   readonly settings: ZodObject;
   /** The part of the settings that a story sees, fixed for a run when it begins. */
   limits(settings: Readonly<Record<string, unknown>>): object;
+  /** How long a story may be `waiting`, ms: past it a run should have moved it, and the sweeper starts one. */
+  waitsAtMostMs?(settings: Readonly<Record<string, unknown>>): number;
   /** How a story looks in the Temporal Web UI. */
   readonly display: Display;
   /** Tables of its own: idempotent SQL, run at every migration, in this order. */
   readonly tables: readonly string[];
+  /** Facts that people are told of by e-mail, by type. */
+  readonly notices?: Readonly<Record<string, Notice>>;
+}
+
+/** A letter about a fact: to whom, and what it says. Pure; the same fact gives the same letter. */
+export interface Notice {
+  /** Where the address is: the row of a table by its id. No row or no address: no letter, and that is counted. */
+  readonly recipient: { readonly table: string; readonly addressColumn: string; id(data: object): string };
+  /** One line; whatever would break it is taken out by the sender. */
+  subject(data: object): string;
+  text(data: object): string;
 }
 
 /** A record as a door sees it: decoded, its text known to be storable, its headers as strings. */
 export interface Arrival<Message> {
   readonly message: Message;
   readonly headers: Readonly<Record<string, string>>;
+  /** When it was sent, ISO 8601 UTC: its `ce_time` where that is an instant, else the time of the Kafka record. */
+  readonly sentAt: string;
 }
 
 interface AnyDoor {
   readonly topic: string;
   readonly group: string;
+  /** Environment variables by which an installation may name the topic or the group otherwise. */
+  readonly topicSetting?: string;
+  readonly groupSetting?: string;
   readonly schema: ZodType;
   /** True where records that fazenda wrote itself must not come in again. */
   readonly foreignOnly: boolean;
@@ -49,7 +69,7 @@ interface AnyDoor {
 /** A record that begins a story: it becomes fact 1. */
 export interface StartDoor extends AnyDoor {
   readonly kind: 'start';
-  first(arrival: Arrival<never>): { id: string; type: string; at: string; data: object };
+  first(arrival: Arrival<never>): { id: string; type: string; at: string; data: object; context?: object };
 }
 
 /** A record for a story that exists or will: it becomes mail. */
@@ -85,6 +105,7 @@ export interface HttpSurface {
   readonly commands: readonly HttpCommand[];
   readonly resources: readonly HttpResource[];
   readonly queries: readonly HttpQuery[];
+  readonly updates?: readonly HttpUpdate[];
   readonly live: LivePath;
 }
 
@@ -101,12 +122,16 @@ export interface LivePath {
 /** What a command may ask of the stores before it accepts. */
 export interface Ask {
   exists(table: string, where: Readonly<Record<string, unknown>>): Promise<boolean>;
+  /** Those of the values that no row of the table has in this column; one statement, however many they are. */
+  missing(table: string, column: string, values: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface CommandContext {
   /** A fresh UUID; the same one when a request with the same Idempotency-Key is tried again. */
   readonly freshId: string;
   readonly correlationId: string;
+  /** True where the caller gave the correlation id; one that was made for a request is its `freshId` too. */
+  readonly correlationGiven: boolean;
   /** When the API took it, ISO 8601 UTC. */
   readonly at: string;
 }
@@ -137,6 +162,19 @@ export interface HttpCommand {
   /** References that must exist: the name of a field → what is wrong with it; empty when all is well. */
   check(body: never, ask: Ask): Promise<readonly { path: string; message: string }[]>;
   accept(body: never, context: CommandContext): Accepted;
+}
+
+/**
+ * PATCH of one aggregate, by a Temporal Update: the story decides, and the answer is the truth, 200 and the
+ * aggregate as the query shows it, or 409 where the story has decided or will decide otherwise.
+ */
+export interface HttpUpdate {
+  /** Served at `<path>/:id`; the path of the query that shows the answer. */
+  readonly path: string;
+  readonly summary: string;
+  readonly body: ZodType;
+  /** What the story is asked. */
+  mail(body: never): { type: string; data: object };
 }
 
 /** A plain table behind POST, GET list and GET one. */

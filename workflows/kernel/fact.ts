@@ -5,6 +5,11 @@ export interface Fact<Type extends string = string, Data extends object = object
   /** When it happened, ISO 8601 in UTC with milliseconds. Never before the fact that precedes it. */
   readonly at: string;
   readonly data: Data;
+  /**
+   * What the story must know and readers of its topic were not promised: stored beside the data and carried
+   * in a header, so that a fact read back from its topic folds to the same state. Only a first fact has one.
+   */
+  readonly context?: object;
 }
 
 /** A message for a story that is already running or will run: what a signal carries, kept in Postgres first. */

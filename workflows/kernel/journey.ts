@@ -1,8 +1,8 @@
 import { ApplicationFailure, CancellationScope, condition, isCancellation, proxyLocalActivities, setCurrentDetails, type LocalActivityOptions } from '@temporalio/workflow';
-import { coalesce } from './coalesce';
+import { coalesce, type Keyed } from './coalesce';
 import type { Fact, Mail } from './fact';
 import { fold, type AnyState, type Lifecycle, type Placed } from './lifecycle';
-import type { Opened, Proposal, Recorded, RecordingActivities, Told } from './recording';
+import type { Opened, Proposal, Recorded, RecordingActivities, Telling, Told } from './recording';
 
 /**
  * Short, idempotent, retried without end: a store that is away makes a story wait, never fail. A wait of
@@ -17,29 +17,42 @@ export const LOCAL_PATIENCE = {
 
 export const local = proxyLocalActivities<RecordingActivities>(LOCAL_PATIENCE);
 
-const recorders = new Map<string, (proposal: Proposal) => Promise<Recorded>>();
-
-function recorderOf(domain: string): (proposal: Proposal) => Promise<Recorded> {
-  const known = recorders.get(domain);
-  if (known) return known;
-  const recorder = coalesce<Proposal, Recorded>((proposals) => local.recordFacts(domain, proposals));
-  recorders.set(domain, recorder);
-  return recorder;
+/** The kernel's own calls, each batched over the stories of one workflow; made once a domain. */
+interface Calls {
+  record(proposal: Proposal): Promise<Recorded>;
+  leave(story: Keyed): Promise<Keyed>;
 }
 
-/** A story calls this kind of error when it cannot go on where it is and has moved to a workflow of its own. */
+const callsByDomain = new Map<string, Calls>();
+
+function callsOf(domain: string): Calls {
+  const known = callsByDomain.get(domain);
+  if (known) return known;
+  const calls: Calls = {
+    record: coalesce((proposals: Proposal[]) => local.recordFacts(domain, proposals)),
+    leave: coalesce(async (stories: Keyed[]) => {
+      await local.startOwnWorkflows(domain, stories.map(({ id }) => id));
+      return stories;
+    }),
+  };
+  callsByDomain.set(domain, calls);
+  return calls;
+}
+
+/** A story throws this when it cannot go on where it is and has moved to a workflow of its own. */
 export class StoryLeft extends Error {
   override readonly name = 'StoryLeft';
 }
 
 /**
- * One aggregate's way through its lifecycle: the state that its stored facts fold to, and the only two
- * things a story may do about it, cause an effect and record a fact. Both answer with what is stored, so
+ * One aggregate's way through its lifecycle: the state that its stored facts fold to, and the only things a
+ * story may do about it: cause an effect, record a fact, or both at once. All answer with what is stored, so
  * that a retried activity, a zombie worker, a reset or a second run of the same story adopt one truth.
  */
 export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M extends Mail = Mail> {
   private readonly folded: F[] = [];
   private readonly post: M[] = [];
+  private readonly calls: Calls;
   private place: Placed<State>;
 
   constructor(
@@ -51,6 +64,7 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
     /** True where other stories share this workflow, and nothing slow may happen. */
     readonly aboardLane: boolean,
   ) {
+    this.calls = callsOf(lifecycle.domain);
     this.place = beginning;
     this.adopt(opened.facts as readonly F[]);
     for (const mail of opened.mail) this.deliver(mail as M);
@@ -69,9 +83,9 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
     return this.place.version + 1;
   }
 
-  /** The first mail of a type, if any came; mail stays, because a decision may need it more than once. */
-  mailOf<Type extends M['type']>(type: Type): Extract<M, { type: Type }> | undefined {
-    return this.post.find((mail): mail is Extract<M, { type: Type }> => mail.type === type);
+  /** The first mail of one of these types, if any came; mail stays, because a decision may need it more than once. */
+  mailOf<Type extends M['type']>(...types: readonly Type[]): Extract<M, { type: Type }> | undefined {
+    return this.post.find((mail): mail is Extract<M, { type: Type }> => (types as readonly string[]).includes(mail.type));
   }
 
   deliver(mail: M): void {
@@ -87,59 +101,84 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
     const fact = { type, version: this.next, at: this.now(), data } satisfies Fact as Fact as F;
     const after = fold(this.lifecycle, [fact], this.place);
     const proposal: Proposal = { id: this.id, version: fact.version, fact, after, ...(causedBy && { causedBy }) };
-    const recorder = recorderOf(this.lifecycle.domain);
-    let recorded = await recorder(proposal);
+    await this.tell(type, proposal, this.calls.record, fact);
+  }
+
+  /** Causes an effect on our own database, whose transaction tells the fact of it; folds what is stored. */
+  async tellBy<More extends object>(effect: (telling: Telling<Placed<State>> & More) => Promise<Recorded>, more: More): Promise<void> {
+    const telling = { ...more, id: this.id, version: this.next, at: this.now(), before: this.place };
+    await this.tell('an effect', telling, effect);
+  }
+
+  private async tell<Ask extends Keyed & { readonly refill?: readonly Fact[] }>(
+    what: string, ask: Ask, send: (ask: Ask) => Promise<Recorded>, proposed?: F,
+  ): Promise<void> {
+    let recorded = await send(ask);
     while (recorded.outcome === 'lacking') {
       const { has } = recorded;
-      recorded = await recorder({ ...proposal, refill: this.folded.filter((known) => known.version > has) });
+      recorded = await send({ ...ask, refill: this.folded.filter((known) => known.version > has) });
     }
     if (recorded.outcome === 'refused') {
-      throw ApplicationFailure.nonRetryable(`${type} of ${this.id}: ${recorded.reason}`, 'FZ_RECORD_UNSTORABLE');
+      throw ApplicationFailure.nonRetryable(`${what} of ${this.id}: ${recorded.reason}`, 'FZ_RECORD_UNSTORABLE');
     }
-    this.adopt(recorded.outcome === 'yours' ? [fact] : (recorded.facts as readonly F[]));
+    this.adopt(recorded.outcome === 'told' ? (recorded.facts as readonly F[]) : proposed ? [proposed] : []);
   }
 
   /** Causes an effect for the next version; undefined if that version was told meanwhile, and then the state has moved. */
-  async effect<Answer extends object>(answer: Promise<Answer | Told>): Promise<Answer | undefined> {
-    const given = await answer;
-    if (!('told' in given)) return given;
+  async effect<Answer extends object>(answer: Promise<Answer>): Promise<Exclude<Answer, Told> | undefined> {
+    const given: object = await answer;
+    if (!('told' in given)) return given as Exclude<Answer, Told>;
     this.adopt(given.told as readonly F[]);
     return undefined;
   }
 
-  /** Runs something slow; mail of that type cancels it and gives undefined. */
-  async unlessMail<Answer>(type: M['type'], slow: () => Promise<Answer>): Promise<Answer | undefined> {
+  /** Runs something slow; mail of one of these types cancels it and gives undefined. */
+  async unlessMail<Answer>(types: M['type'] | readonly M['type'][], slow: () => Promise<Answer>): Promise<Answer | undefined> {
+    const wanted = [types].flat() as readonly M['type'][];
     const work = new CancellationScope();
     const watch = new CancellationScope();
-    const watching = watch.run(() => condition(() => this.mailOf(type) !== undefined));
+    const watching = watch.run(() => condition(() => this.mailOf(...wanted) !== undefined));
     // The watch ends in one of two ways: mail came, or the work was done and nobody watches any longer.
     void watching.then(() => work.cancel(), () => undefined);
     try {
       return await work.run(slow);
     } catch (cause) {
-      if (isCancellation(cause) && this.mailOf(type)) return undefined;
+      if (isCancellation(cause) && this.mailOf(...wanted)) return undefined;
       throw cause;
     } finally {
       watch.cancel();
     }
   }
 
+  /** Waits for mail of one of these types until an instant, ms since 1970; true if mail came in time. */
+  async mailUntil(types: readonly M['type'][], deadlineAt: number): Promise<boolean> {
+    const came = () => this.mailOf(...types) !== undefined;
+    const leftMs = deadlineAt - Date.now();
+    if (leftMs <= 0) return came();
+    return condition(came, leftMs);
+  }
+
   /** Leaves a lane for the workflow named after the aggregate; does nothing where it is that workflow already. */
   async alone(): Promise<void> {
     if (!this.aboardLane) return;
-    await local.startOwnWorkflows(this.lifecycle.domain, [this.id]);
+    await this.leave();
     throw new StoryLeft(this.id);
+  }
+
+  /** Starts the workflow named after the aggregate; whoever called it goes no further. */
+  async leave(): Promise<void> {
+    await this.calls.leave({ id: this.id, version: this.next });
   }
 
   private adopt(facts: readonly F[]): void {
     const news = facts.filter((fact) => fact.version > this.place.version);
     this.place = fold(this.lifecycle, news, this.place);
     this.folded.push(...news);
-    if (!this.aboardLane && news.length > 0) setCurrentDetails(this.tell());
+    if (!this.aboardLane && news.length > 0) setCurrentDetails(this.tellSoFar());
   }
 
   /** The story so far, for whoever opens the workflow in the Web UI. Costs no history: it is answered by query. */
-  private tell(): string {
+  private tellSoFar(): string {
     return this.folded.map((fact) => `${fact.version}. **${fact.type}** ${fact.at}`).join('\n');
   }
 

@@ -20,12 +20,20 @@ export type Placed<State> = State & {
  */
 export type Phase = 'working' | 'waiting' | 'done';
 
+/**
+ * What became of a request that somebody waits for. `granted`, `refused`: the story has decided, for good.
+ * `unheeded`: the story takes no notice of it, but its own outcome may still be the one that was asked for.
+ */
+export type Verdict = 'granted' | 'refused' | 'unheeded';
+
 /** One fold a domain: pure, total, and the only place where a fact turns into state. */
 export interface Lifecycle<State extends AnyState, F extends Fact> {
   readonly domain: string;
   readonly initial: State;
   evolve(state: State, fact: F): State;
   phase(state: State): Phase;
+  /** What a state says of mail of this type; undefined while it is still open. Only where a domain has updates. */
+  verdict?(state: State, mailType: string): Verdict | undefined;
 }
 
 export function beginning<State extends AnyState, F extends Fact>(lifecycle: Lifecycle<State, F>): Placed<State> {

@@ -16,6 +16,18 @@ export interface Proposal extends Keyed {
 }
 
 /**
+ * An effect on our own PostgreSQL, which tells its fact itself, in its own transaction: the effect is made
+ * exactly where the fact is stored. It answers with what is stored from this version on, or `lacking`.
+ */
+export interface Telling<State = object> extends Keyed {
+  /** The time of the fact. */
+  readonly at: string;
+  /** The state that it follows. */
+  readonly before: State;
+  readonly refill?: readonly Fact[];
+}
+
+/**
  * What is stored. `yours`: exactly the proposal. `told`: somebody else wrote this version first, and here
  * is every stored fact from it on. `lacking`: the store ends before the predecessor, at version `has`.
  * `refused`: the database will never take this data; the story cannot go on until its code is mended.
@@ -43,6 +55,10 @@ export interface Told {
 /** The local activities of the kernel, one implementation for all domains (activities/facts.ts). */
 export interface RecordingActivities {
   recordFacts(domain: string, proposals: readonly Proposal[]): Promise<Recorded[]>;
+  /**
+   * Opens stories in the order given: as many as fit into an answer of 1 MiB, and one at least. Those that
+   * are missing in the answer are to be asked for again.
+   */
   openStories(domain: string, ids: readonly string[]): Promise<Opened<unknown>[]>;
   /** Starts, for each id, the workflow named after the aggregate; one that runs already stays as it is. */
   startOwnWorkflows(domain: string, ids: readonly string[]): Promise<void>;
