@@ -18,6 +18,9 @@ export interface FactDeps {
   readonly hint: () => void;
 }
 
+/** Half of the 2 MiB at which a Temporal server terminates the workflow of a local activity's answer. */
+const OPENED_BYTES_MAX = 1024 * 1024;
+
 export function factActivities({ config, db, temporal, hint }: FactDeps): RecordingActivities {
   return {
     async recordFacts(domainName, proposals) {
@@ -60,7 +63,15 @@ export function factActivities({ config, db, temporal, hint }: FactDeps): Record
       const facts = groupById(await factsOfMany(db, domainName, ids.map((id) => ({ id, version: 1 }))));
       const mail = await mailOf(db, domainName, ids);
       const limits = domain.limits(config.domainSettings[domainName] ?? {});
-      return ids.map((id): Opened<unknown> => ({ id, version: 1, facts: facts.get(id) ?? [], mail: mail.get(id) ?? [], limits }));
+      const opened: Opened<unknown>[] = [];
+      let bytes = 0;
+      for (const id of ids) {
+        const one = { id, version: 1, facts: facts.get(id) ?? [], mail: mail.get(id) ?? [], limits };
+        bytes += Buffer.byteLength(JSON.stringify(one));
+        if (opened.length > 0 && bytes > OPENED_BYTES_MAX) break;
+        opened.push(one);
+      }
+      return opened;
     },
 
     async startOwnWorkflows(domainName, ids) {

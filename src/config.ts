@@ -57,6 +57,10 @@ const environment = z.object({
 
   /** Stories that may work at once before the doors wait. */
   OPEN_STORIES_MAX: count(2_000),
+  /** Lanes, or stories riding alone, that one process has open before the next ones wait for company. */
+  LANES_OPEN_MAX: count(4, 100),
+  /** Stories that share a workflow, where their domain lets them; 1 gives each its own. */
+  LANE_SIZE_MAX: count(1_000, 1_000),
   /** Records of one partition handled together. */
   INGRESS_CHUNK_MAX: count(200, 10_000),
   /** A story that should move and has not for this long is started again. */

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Every metric of a process, and its own page. The api serves all pages as one. */
 export const registry = new Registry();
@@ -28,6 +28,21 @@ export const consumerLagSeconds = new Gauge({
   name: 'fazenda_consumer_lag_seconds',
   help: 'Age of the last record that a group took, while it is behind; 0 when it is not',
   labelNames: ['group', 'topic'] as const,
+  registers: [registry],
+});
+
+export const lanesOpen = new Gauge({
+  name: 'fazenda_lanes_open',
+  help: 'Lanes, and stories riding alone, that this process has open.',
+  labelNames: ['domain'],
+  registers: [registry],
+});
+
+export const lanesStarted = new Histogram({
+  name: 'fazenda_lane_stories',
+  help: 'Stories aboard of each lane that was started.',
+  labelNames: ['domain'],
+  buckets: [1, 2, 5, 10, 20, 50, 100],
   registers: [registry],
 });
 

@@ -9,7 +9,6 @@ export function devCommand(program: Command): void {
   const command = program.command('dev').description('start every part and every process, in the foreground (npm start)');
   act(command, async () => {
     const { runDev } = await import('../runtime/dev.js');
-    const attributes = Object.fromEntries(searchAttributes().map((name) => [name, 'Keyword']));
-    return await runDev({ env: process.env, dist: join(checkoutRoot(), 'dist'), searchAttributes: attributes });
+    return await runDev({ env: process.env, dist: join(checkoutRoot(), 'dist'), searchAttributes: searchAttributes() });
   });
 }

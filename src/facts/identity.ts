@@ -23,6 +23,11 @@ export function workflowId(domain: string, aggregateId: string): string {
   return `${domain}/${aggregateId}`;
 }
 
+/** A lane, by who is aboard. */
+export function laneId(domain: string, ids: readonly string[]): string {
+  return uuidv5(`${domain}/lane/${JSON.stringify([...ids].sort())}`, FAZENDA_NAMESPACE);
+}
+
 /** `ce_source` of our own records; a source that starts with `/fazenda` is ours. */
 export function sourceOf(domain: string): string {
   return `/fazenda/${domain}`;

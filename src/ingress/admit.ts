@@ -7,6 +7,7 @@ import { withoutDeadlock, type Queryable } from '../facts/postgres';
 import { factsOfMany, lastVersions, type StoredFact } from '../facts/read';
 import { keyOfTelling, tellFacts, type Telling } from '../facts/tell';
 import { startOwnWorkflow, startWithMail, type Beginning } from '../temporal/start';
+import type { StartStories } from './lanes';
 import type { Sorted } from './sort';
 
 export interface AdmitDeps {
@@ -15,6 +16,8 @@ export interface AdmitDeps {
   readonly temporal: Client;
   /** Called after facts were stored, so that the relay need not wait for its next look. */
   readonly hint: () => void;
+  /** How stories are brought on their way; by default each in a workflow of its own. */
+  readonly start?: StartStories;
 }
 
 type Start = Extract<Sorted, { kind: 'start' }>;
@@ -34,7 +37,7 @@ const STARTS_AT_ONCE = 32;
 export async function admitStarts(
   deps: AdmitDeps, domain: Domain, starts: readonly Start[], fresh: Set<string> = new Set(),
 ): Promise<ReadonlyMap<string, string>> {
-  const { config, db, temporal, hint } = deps;
+  const { db, hint } = deps;
   const told = await tellFacts(db, domain, starts.map((start) => tellingOf(domain, start)));
   if (told.stored.size > 0) hint();
   const keyed = starts.map((start) => ({ start, key: keyOfTelling(start) }));
@@ -45,9 +48,17 @@ export async function admitStarts(
   const unstarted = new Set(known.filter(({ start }) => versions.get(start.id) === 1).map(({ start }) => start.id));
 
   const again = (await factsOfMany(db, domain.name, [...unstarted].map((id) => ({ id, version: 1 })))).filter((fact) => fact.version === 1);
-  await inTurn([...first, ...again], STARTS_AT_ONCE, (one) => startOwnWorkflow(temporal, config, domain, one));
+  await (deps.start ?? startAlone(deps))(domain, [...first, ...again]);
 
   return new Map(keyed.flatMap(({ start, key }) => (told.refused.has(key) ? [[start.id, told.refused.get(key) ?? '']] : [])));
+}
+
+/** Each story in the workflow that is named after its aggregate. */
+export function startAlone({ config, temporal }: Pick<AdmitDeps, 'config' | 'temporal'>): StartStories {
+  return (domain, stories) =>
+    inTurn(stories, STARTS_AT_ONCE, async (one) => {
+      await startOwnWorkflow(temporal, config, domain, one);
+    });
 }
 
 /** The receipt is the time by which a story should have moved; the fact keeps the time that its sender gave. */

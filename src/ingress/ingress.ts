@@ -5,9 +5,10 @@ import { openConsumer } from '../kafka/consumer';
 import type { Chunk, Consumer, IncomingRecord, Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { ingressRecords } from '../metrics';
-import { admitMail, admitStarts, type AdmitDeps } from './admit';
+import { admitMail, admitStarts, startAlone, type AdmitDeps } from './admit';
 import { deadLetterOf } from './deadletters';
 import { Gate } from './gate';
+import { openLanes } from './lanes';
 import { sortRecord, type Sorted } from './sort';
 
 /** What a Kafka record can become; exactly one of these, and until then it waits. */
@@ -26,7 +27,8 @@ interface Entry {
 }
 
 /** One consumer a group, over all doors of all domains. */
-export function openIngress(deps: IngressDeps): Consumer[] {
+export function openIngress(given: IngressDeps): Consumer[] {
+  const deps = { ...given, start: openLanes(given, startAlone(given)) };
   const groups = new Map<string, Entry[]>();
   for (const domain of domains) {
     const gate = new Gate(deps.db, domain, deps.config.OPEN_STORIES_MAX);

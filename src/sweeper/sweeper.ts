@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { domains } from '../../workflows/domains';
 import type { Domain } from '../../workflows/kernel/definition';
+import type { Phase } from '../../workflows/kernel/lifecycle';
 import type { Config } from '../config';
 import { textOf } from '../errors';
 import type { Queryable } from '../facts/postgres';
@@ -21,14 +22,22 @@ const PAGE = 200;
 
 /**
  * Starts, by its own name, every story that should be moving and has had no fact for a while: whatever
- * lost its run (a terminated lane, an emptied namespace) is found here. A story that is merely slow
- * runs already, and starting it again changes nothing. Returns how many it looked after.
+ * lost its run (a terminated lane, an emptied namespace) is found here, and so is one that waited and whose
+ * time is over. A story that is merely slow runs already, and starting it again changes nothing. Returns how
+ * many it looked after.
  */
-export async function sweep({ config, db, temporal }: SweeperDeps, domain: Domain): Promise<number> {
+export async function sweep(deps: SweeperDeps, domain: Domain): Promise<number> {
+  const { STUCK_AFTER_MS, domainSettings } = deps.config;
+  const waitsMs = domain.waitsAtMostMs?.(domainSettings[domain.name] ?? {});
+  const working = await sweepPhase(deps, domain, 'working', STUCK_AFTER_MS);
+  return waitsMs === undefined ? working : working + (await sweepPhase(deps, domain, 'waiting', waitsMs + STUCK_AFTER_MS));
+}
+
+async function sweepPhase({ config, db, temporal }: SweeperDeps, domain: Domain, phase: Phase, stuckAfterMs: number): Promise<number> {
   let swept = 0;
   let after = { updated_at: '-infinity', id: '' };
   for (;;) {
-    const page = await stuckAfter(db, domain, config.STUCK_AFTER_MS, after);
+    const page = await stuckAfter(db, domain, phase, stuckAfterMs, after);
     const last = page.at(-1);
     if (!last) return swept;
     const first = (await factsOfMany(db, domain.name, page.map(({ id }) => ({ id, version: 1 })))).filter((fact) => fact.version === 1);
@@ -40,11 +49,11 @@ export async function sweep({ config, db, temporal }: SweeperDeps, domain: Domai
 }
 
 async function stuckAfter(
-  db: Queryable, { view }: Domain, stuckAfterMs: number, after: { updated_at: string; id: string },
+  db: Queryable, { view }: Domain, phase: Phase, stuckAfterMs: number, after: { updated_at: string; id: string },
 ): Promise<{ updated_at: string; id: string }[]> {
   const { rows } = await db.query<{ updated_at: string; id: string }>(
     `SELECT updated_at::text AS updated_at, ${view.key}::text AS id FROM ${view.table}
-     WHERE phase = 'working' AND updated_at < (now() AT TIME ZONE 'UTC') - $1 * interval '1 ms'
+     WHERE phase = '${phase}' AND updated_at < (now() AT TIME ZONE 'UTC') - $1 * interval '1 ms'
        AND (updated_at, ${view.key}::text) > ($2::timestamp, $3)
      ORDER BY updated_at, ${view.key}::text LIMIT ${PAGE}`,
     [stuckAfterMs, after.updated_at, after.id],

@@ -1,8 +1,8 @@
 import type { NativeConnection } from '@temporalio/worker';
 import { searchAttributes } from './attributes';
 
-/** `INDEXED_VALUE_TYPE_KEYWORD` of temporal.api.enums.v1. */
-const KEYWORD = 2;
+/** `IndexedValueType` of temporal.api.enums.v1. */
+export const INDEXED_VALUE_TYPE = { Keyword: 2, KeywordList: 7 };
 
 /**
  * Registers the search attributes that a namespace lacks, and gives their names. A start that carries an
@@ -10,8 +10,8 @@ const KEYWORD = 2;
  */
 export async function registerSearchAttributes({ operatorService }: NativeConnection, namespace: string): Promise<string[]> {
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  const missing = searchAttributes().filter((name) => customAttributes[name] === undefined);
+  const missing = Object.entries(searchAttributes()).filter(([name]) => customAttributes[name] === undefined);
   if (missing.length === 0) return [];
-  await operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing.map((name) => [name, KEYWORD])) });
-  return missing;
+  await operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, INDEXED_VALUE_TYPE[type]])) });
+  return missing.map(([name]) => name);
 }

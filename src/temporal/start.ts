@@ -1,9 +1,21 @@
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type Client, type WorkflowOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { Config } from '../config';
-import { workflowId } from '../facts/identity';
+import { laneId, workflowId } from '../facts/identity';
+import { ABOARD_ATTRIBUTE } from './attributes';
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Mail } from '../../workflows/kernel/fact';
+
+/** A workflow that was started, as far as whoever started it may want to know. */
+export interface Running {
+  result(): Promise<unknown>;
+}
+
+/** Only facts reject duplicates: a run that is there is used, and an id may be used again. */
+const SHARED = {
+  workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+  workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+};
 
 /** What a start needs of fact 1: how the story is shown, and whose request it was. */
 export interface Beginning {
@@ -12,12 +24,28 @@ export interface Beginning {
   readonly correlationId: string;
 }
 
+/** Starts the workflow named after an aggregate. A story that is told to its end ends at once. */
+export async function startOwnWorkflow(client: Client, config: Config, domain: Domain, first: Beginning): Promise<Running> {
+  return client.workflow.start(domain.workflow, { ...optionsOf(config, domain, first), requestEagerStart: true });
+}
+
 /**
- * Starts the workflow named after an aggregate. Only facts reject duplicates: a run that is there is
- * used, and an id may be used again, because a story that is told to its end ends at once.
+ * Starts a lane of them. Its name comes from who is aboard, so that a start whose answer was lost is the same
+ * lane when it is tried again. The prefix is no domain's name, so that no aggregate can be called like a lane.
  */
-export async function startOwnWorkflow(client: Client, config: Config, domain: Domain, first: Beginning): Promise<void> {
-  await client.workflow.start(domain.workflow, { ...optionsOf(config, domain, first), requestEagerStart: true });
+export async function startLane(client: Client, config: Config, domain: Domain, aboard: readonly Beginning[]): Promise<Running> {
+  const ids = aboard.map(({ id }) => id);
+  return client.workflow.start(domain.lane ?? '', {
+    ...SHARED, workflowTaskTimeout: config.TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS, taskQueue: config.TEMPORAL_TASK_QUEUE,
+    workflowId: `lane/${domain.name}/${laneId(domain.name, ids)}`,
+    args: [ids],
+    requestEagerStart: true,
+    staticSummary: `${ids.length} aboard`,
+    priority: { priorityKey: Math.min(...aboard.map(({ data }) => domain.display.priority(data))) },
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: defineSearchAttributeKey(ABOARD_ATTRIBUTE, SearchAttributeType.KEYWORD_LIST), value: ids },
+    ]),
+  });
 }
 
 /** The same, and mail with it: a running story gets the mail, a finished or lost one begins anew and finds it. */
@@ -33,8 +61,7 @@ function optionsOf(config: Config, { name, display }: Domain, { id, data, correl
     workflowId: workflowId(name, id),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     args: [id],
-    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    ...SHARED,
     workflowTaskTimeout: config.TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS,
     staticSummary: clip(display.summary(data)),
     memo: { ...display.memo(data), correlationId },

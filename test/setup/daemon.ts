@@ -25,7 +25,7 @@ async function main(run: string, owner: number): Promise<void> {
     if (jest === undefined || !isRunning(jest)) over.abort();
   }, OWNER_POLL_MS);
   const home = join(run, 'home');
-  const keywords = Object.fromEntries(searchAttributes().map((name) => [name, 'Keyword']));
+  const keywords = searchAttributes();
   try {
     const parts = await startParts({ home, parts: PARTS, env: process.env, searchAttributes: keywords, signal: over.signal });
     answer({ env: parts.env });

@@ -1,0 +1,136 @@
+import type { Client } from '@temporalio/client';
+import type { Domain } from '../../workflows/kernel/definition';
+import type { Config } from '../config';
+import { textOf } from '../errors';
+import type { Logger } from '../log';
+import { lanesOpen, lanesStarted } from '../metrics';
+import { startLane, startOwnWorkflow, type Beginning } from '../temporal/start';
+
+/** The ids aboard are a search attribute, a JSON list that Temporal bounds at 2,048 bytes. */
+const ABOARD_BYTES_MAX = 2_000;
+
+/**
+ * How long an open workflow takes up its place, ms, at most. One that takes longer waits or retries: it is not
+ * what makes the next lane wait.
+ */
+const LANE_HOLD_MS = 10_000;
+const ALONE_HOLD_MS = 1_000;
+
+/** Brings stories on their way: resolves once each of them is in a workflow that Temporal has. */
+export type StartStories = (domain: Domain, stories: readonly Beginning[]) => Promise<void>;
+
+export interface LaneDeps {
+  readonly config: Config;
+  readonly temporal: Client;
+  readonly log: Logger;
+}
+
+interface Passenger {
+  readonly story: Beginning;
+  readonly boarded: { resolve(): void; reject(reason: unknown): void }[];
+}
+
+/**
+ * The lanes of one domain, filled by back-pressure as a group commit is: a few are open at a time, and what
+ * waits meanwhile rides in the next one. With little load a story rides alone, and is the workflow named after
+ * its aggregate; under a burst lanes fill up. Without the bound on open ones, twelve partitions made lanes of
+ * one or two, and the rate fell tenfold.
+ */
+class Lanes {
+  private readonly waiting = new Map<string, Passenger>();
+  private open = 0;
+
+  constructor(
+    private readonly deps: LaneDeps,
+    private readonly domain: Domain,
+  ) {}
+
+  async board(stories: readonly Beginning[]): Promise<void> {
+    const boarding = stories.map(
+      (story) =>
+        new Promise<void>((resolve, reject) => {
+          const known = this.waiting.get(story.id);
+          if (known) known.boarded.push({ resolve, reject });
+          else this.waiting.set(story.id, { story, boarded: [{ resolve, reject }] });
+        }),
+    );
+    this.fill();
+    // All of them, so that nobody of this call is still on his way when it is tried again.
+    const failed = (await Promise.allSettled(boarding)).find((one) => one.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  private fill(): void {
+    while (this.open < this.deps.config.LANES_OPEN_MAX && this.waiting.size > 0) {
+      const aboard = this.takeNext();
+      this.open += 1;
+      lanesOpen.inc({ domain: this.domain.name });
+      void this.run(aboard).finally(() => {
+        this.open -= 1;
+        lanesOpen.dec({ domain: this.domain.name });
+        this.fill();
+      });
+    }
+  }
+
+  private takeNext(): Passenger[] {
+    const aboard: Passenger[] = [];
+    const sizeMax = laneSizeOf(this.deps.config, this.domain);
+    let bytes = 0;
+    for (const [id, passenger] of this.waiting) {
+      bytes += Buffer.byteLength(JSON.stringify(id)) + 1;
+      if (aboard.length > 0 && (aboard.length === sizeMax || bytes > ABOARD_BYTES_MAX)) break;
+      aboard.push(passenger);
+      this.waiting.delete(id);
+    }
+    return aboard;
+  }
+
+  private async run(aboard: readonly Passenger[]): Promise<void> {
+    const { config, temporal, log } = this.deps;
+    const [first, ...others] = aboard;
+    if (!first) return;
+    const alone = others.length === 0;
+    try {
+      const handle = alone
+        ? await startOwnWorkflow(temporal, config, this.domain, first.story)
+        : await startLane(temporal, config, this.domain, aboard.map(({ story }) => story));
+      lanesStarted.observe({ domain: this.domain.name }, aboard.length);
+      for (const { boarded } of aboard) for (const { resolve } of boarded) resolve();
+      await endOf(handle, alone ? ALONE_HOLD_MS : LANE_HOLD_MS);
+    } catch (thrown) {
+      // Before they were aboard it is theirs to know. After, it is a lane's bad end, and its stories are swept up.
+      for (const { boarded } of aboard) for (const { reject } of boarded) reject(thrown);
+      log.debug({ cause: textOf(thrown), domain: this.domain.name, stories: aboard.length }, 'a lane ended badly');
+    }
+  }
+}
+
+/** Stories of a domain that may share a workflow in this installation. */
+function laneSizeOf(config: Config, { laneSizeMax, lane }: Domain): number {
+  return lane === undefined ? 1 : Math.min(laneSizeMax, config.LANE_SIZE_MAX);
+}
+
+async function endOf(handle: { result(): Promise<unknown> }, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
+  const ended = handle.result();
+  // What comes of it after the limit is nobody's any more; without this it would count as unhandled.
+  ended.catch(() => undefined);
+  try {
+    await Promise.race([ended, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Stories by their domain's way: in lanes where it has them, else each in a workflow of its own, `atOnce` under way. */
+export function openLanes(deps: LaneDeps, alone: StartStories): StartStories {
+  const lanes = new Map<string, Lanes>();
+  return async (domain, stories) => {
+    if (laneSizeOf(deps.config, domain) === 1) return alone(domain, stories);
+    const those = lanes.get(domain.name) ?? new Lanes(deps, domain);
+    lanes.set(domain.name, those);
+    await those.board(stories);
+  };
+}
