@@ -1,14 +1,13 @@
 import type { Client } from '@temporalio/client';
 import type { Config } from '../src/config';
 import type { Queryable } from '../src/facts/postgres';
-import { factsOfMany, lastVersions, mailOf } from '../src/facts/read';
+import { factsOfMany, mailOf } from '../src/facts/read';
 import { keyOfTelling, tellFacts, type Telling } from '../src/facts/tell';
 import { startOwnWorkflow } from '../src/temporal/start';
 import { domainNamed } from '../workflows/domains';
-import type { Fact } from '../workflows/kernel/fact';
 import type { AnyState, Placed } from '../workflows/kernel/lifecycle';
 import type { Opened, Proposal, Recorded, RecordingActivities } from '../workflows/kernel/recording';
-import { bare } from './told';
+import { groupById, refill, storedInstead } from './stored';
 
 export interface FactDeps {
   readonly config: Config;
@@ -25,11 +24,11 @@ export function factActivities({ config, db, temporal, hint }: FactDeps): Record
   return {
     async recordFacts(domainName, proposals) {
       const domain = domainNamed(domainName);
-      for (const proposal of proposals) await refill(proposal);
+      for (const proposal of proposals) await refill(db, domain, proposal);
       const told = await tellFacts(db, domain, proposals.map(tellingOf));
       if (told.stored.size > 0) hint();
       const others = proposals.filter(({ id, fact }) => !told.stored.has(keyOfTelling({ id, fact })));
-      const stored = await storedInstead(others);
+      const stored = await storedInstead(db, domain, others);
       return proposals.map((proposal): Recorded => {
         const { id, version } = proposal;
         const key = keyOfTelling(proposal);
@@ -38,24 +37,6 @@ export function factActivities({ config, db, temporal, hint }: FactDeps): Record
         if (reason) return { id, version, outcome: 'refused', reason };
         return stored.get(id) ?? { id, version, outcome: 'lacking', has: 0 };
       });
-
-      /** The story that a restored database has forgotten is told again, one version after the other. */
-      async function refill({ id, refill: facts = [] }: Proposal): Promise<void> {
-        for (const fact of facts) await tellFacts(db, domain, [{ id, fact }]);
-      }
-
-      async function storedInstead(missed: readonly Proposal[]): Promise<Map<string, Recorded>> {
-        const answers = new Map<string, Recorded>();
-        if (missed.length === 0) return answers;
-        const facts = groupById(await factsOfMany(db, domainName, missed));
-        const last = await lastVersions(db, domainName, missed.map(({ id }) => id));
-        for (const { id, version } of missed) {
-          const from = facts.get(id);
-          if (from) answers.set(id, { id, version, outcome: 'told', facts: from });
-          else answers.set(id, { id, version, outcome: 'lacking', has: last.get(id) ?? 0 });
-        }
-        return answers;
-      }
     },
 
     async openStories(domainName, ids) {
@@ -85,10 +66,4 @@ export function factActivities({ config, db, temporal, hint }: FactDeps): Record
 
 function tellingOf({ id, fact, after, causedBy }: Proposal): Telling {
   return { id, fact, after: after as Placed<AnyState>, ...(causedBy && { causedBy }) };
-}
-
-function groupById(facts: readonly (Fact & { id: string })[]): Map<string, Fact[]> {
-  const groups = new Map<string, Fact[]>();
-  for (const fact of facts) groups.set(fact.id, [...(groups.get(fact.id) ?? []), bare(fact)]);
-  return groups;
 }

@@ -5,6 +5,8 @@ import { agentActivities, type AgentActivities } from './agents';
 import { openDrafts } from './drafts';
 import { factActivities, type FactDeps } from './facts';
 import { modelActivities, type ModelActivities } from './models';
+import type { PaymentProvider } from './payment/port';
+import { simulatedProvider } from './payment/simulated';
 import { paymentActivities, type PaymentActivities } from './payments';
 import { stockActivities, type StockActivities } from './stock';
 import { storageActivities, type StorageActivities } from './storage';
@@ -16,6 +18,8 @@ export type Activities = RecordingActivities & AgentActivities & ModelActivities
 export interface ActivityDeps extends FactDeps {
   readonly db: Pool;
   readonly store: ObjectStore;
+  /** Who captures payments; the simulated provider where none is given. */
+  readonly payments?: PaymentProvider;
 }
 
 /** All of them, each closing over its client; a worker registers those of its queue. */
@@ -25,7 +29,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     ...factActivities(deps),
     ...agentActivities(deps),
     ...modelActivities({ ...deps, drafts }),
-    ...paymentActivities(deps),
+    ...paymentActivities({ ...deps, payments: deps.payments ?? simulatedProvider(deps.db) }),
     ...stockActivities(deps),
     ...storageActivities({ ...deps, drafts }),
     ...validationActivities({ ...deps, drafts }),

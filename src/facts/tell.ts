@@ -39,7 +39,7 @@ export function keyOfTelling({ id, fact }: Pick<Telling, 'id'> & { fact: Pick<Fa
 export async function tellFacts(db: Queryable, domain: Domain, tellings: readonly Telling[]): Promise<Told> {
   if (tellings.length === 0) return { stored: new Set(), refused: new Map() };
   try {
-    return { stored: await insert(db, domain, tellings), refused: new Map() };
+    return { stored: await withoutDeadlock(() => insertFacts(db, domain, tellings)), refused: new Map() };
   } catch (thrown) {
     if (!isDataFault(thrown)) throw thrown;
     const [first] = tellings;
@@ -56,7 +56,12 @@ export async function tellFacts(db: Queryable, domain: Domain, tellings: readonl
   }
 }
 
-async function insert(db: Queryable, domain: Domain, tellings: readonly Telling[]): Promise<Set<string>> {
+/**
+ * The one INSERT, as a statement that may stand in a transaction of its caller's: it is run once, and whatever
+ * PostgreSQL says is thrown. For an effect on our own tables, which is made where its fact is stored.
+ * @returns those that were stored, by `keyOfTelling`.
+ */
+export async function insertFacts(db: Queryable, domain: Domain, tellings: readonly Telling[]): Promise<Set<string>> {
   const facts = tellings.map(({ id, fact, causedBy, correlationId, traceparent, origin }) => ({
     id, version: fact.version, ce_id: factId(domain.name, id, fact.version), type: fact.type,
     topic: domain.topics[fact.type], payload: fact.data, context: fact.context, at: fact.at, caused_by: causedBy,
@@ -64,9 +69,7 @@ async function insert(db: Queryable, domain: Domain, tellings: readonly Telling[
   }));
   const rows = tellings.flatMap(({ id, after }) => (after ? [domain.view.row(id, after, domain.lifecycle.phase(after))] : []));
   const values = [domain.name, JSON.stringify(facts), JSON.stringify(rows)];
-  const { rows: stored } = await withoutDeadlock(() =>
-    db.query<{ aggregate_id: string; version: number }>(statementOf(domain), values),
-  );
+  const { rows: stored } = await db.query<{ aggregate_id: string; version: number }>(statementOf(domain), values);
   return new Set(stored.map((row) => keyOfTelling({ id: row.aggregate_id, fact: { version: row.version } })));
 }
 

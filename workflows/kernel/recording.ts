@@ -24,6 +24,8 @@ export interface Telling<State = object> extends Keyed {
   readonly at: string;
   /** The state that it follows. */
   readonly before: State;
+  /** `ce_id` of the mail that caused it; without one, the fact before it is the cause. */
+  readonly causedBy?: string;
   readonly refill?: readonly Fact[];
 }
 
