@@ -92,6 +92,8 @@ export interface ModelEndpoint {
 
 export interface Config extends Omit<Environment, 'KAFKA_BROKERS' | 'KAFKA_BROKER'> {
   readonly KAFKA_BROKERS: readonly string[];
+  /** Topics and groups that an installation names otherwise: the name in the contracts → the name in the cluster. */
+  readonly kafkaNames: Readonly<Record<string, string>>;
   readonly models: readonly ModelEndpoint[];
   /** Parsed settings of each domain, by its name. */
   readonly domainSettings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -112,13 +114,35 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     else faults.push(...faultsOf(parsed.error));
   }
   const models = readModels(given, faults);
+  const kafkaNames = readKafkaNames(given, faults);
 
   if (!core.success || faults.length > 0) {
     const named = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
     throw new FazendaError('FZ_CONFIG_INVALID', named, { fields: faults });
   }
   const { KAFKA_BROKERS, KAFKA_BROKER, ...rest } = core.data;
-  return { ...rest, KAFKA_BROKERS: KAFKA_BROKERS ?? KAFKA_BROKER ?? ['localhost:9094'], models, domainSettings };
+  return { ...rest, KAFKA_BROKERS: KAFKA_BROKERS ?? KAFKA_BROKER ?? ['localhost:9094'], kafkaNames, models, domainSettings };
+}
+
+/** Names that doors let an installation choose. Two topics or two groups of one name would be one to Kafka. */
+function readKafkaNames(env: Record<string, string>, faults: { path: string; message: string }[]): Record<string, string> {
+  const doors = domains.flatMap((domain) => domain.doors);
+  const topics = [...doors.map(({ topic }) => topic), ...domains.flatMap((domain) => Object.values(domain.topics))];
+  const names: Record<string, string> = {};
+  for (const { topic, topicSetting, group, groupSetting } of doors) {
+    choose(topic, topicSetting, topics);
+    choose(group, groupSetting, doors.map((door) => door.group));
+  }
+  return names;
+
+  function choose(name: string, setting: string | undefined, others: readonly string[]): void {
+    const chosen = setting && env[setting];
+    if (!chosen || chosen === name || names[name] === chosen) return;
+    const fault = (message: string) => void faults.push({ path: setting, message });
+    if (!/^(?!\.{1,2}$)[\w.-]{1,200}$/.test(chosen)) fault('is no name that Kafka takes: letters, digits, dot, dash, underscore');
+    else if (others.includes(chosen)) fault(`${chosen} is the name of another one`);
+    else names[name] = chosen;
+  }
 }
 
 function readModels(env: Record<string, string>, faults: { path: string; message: string }[]): ModelEndpoint[] {

@@ -1,6 +1,6 @@
 import { ERROR_CATALOGUE, type FazendaError } from '../errors';
 import type { IncomingRecord, OutgoingRecord } from '../kafka/port';
-import { deadLetterTopic } from '../kafka/topics';
+import { deadLetterTopic } from '../kafka/client';
 
 /**
  * A record that can never be taken, as it came: same bytes, key and headers, and beside them why, where

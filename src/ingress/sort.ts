@@ -38,8 +38,8 @@ export function sortRecord(domain: Domain, door: Door, record: IncomingRecord): 
       const { id, type, data } = door.mail(arrival);
       return { kind: 'mail', record, id, mail: { id: headerId(record, 'ce_id') ?? commandId(domain.name, id, type), type, data } };
     }
-    const { id, type, at, data, context } = door.first(arrival);
-    return { kind: 'start', record, id, fact: { type, version: 1, at, data, ...(context && { context }) }, origin: originOf(domain, door, record, id, type) };
+    const { id, type, at, data, context, correlationId = id } = door.first(arrival);
+    return { kind: 'start', record, id, fact: { type, version: 1, at, data, ...(context && { context }) }, origin: originOf(domain, door, record, correlationId, type) };
   } catch (thrown) {
     if (thrown instanceof FazendaError) return { kind: 'dead', record, error: thrown };
     throw thrown;
@@ -65,10 +65,10 @@ function describe(error: z.ZodError): string {
   return error.issues.slice(0, 10).map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`).join('; ');
 }
 
-function originOf(domain: Domain, door: Door, record: IncomingRecord, id: string, type: string): Origin {
+function originOf(domain: Domain, door: Door, record: IncomingRecord, ownId: string, type: string): Origin {
   return {
     place: placeOf(record),
-    correlationId: headerId(record, 'correlation_id') ?? headerId(record, 'x-correlation-id') ?? id,
+    correlationId: headerId(record, 'correlation_id') ?? headerId(record, 'x-correlation-id') ?? ownId,
     traceparent: headerId(record, 'traceparent'),
     published: domain.topics[type] === door.topic,
   };

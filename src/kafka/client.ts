@@ -28,13 +28,31 @@ function passOn(log: Logger, { namespace, log: { message, error } }: LogEntry): 
   log.debug({ kafkajs: namespace, error: error as unknown }, message);
 }
 
-/** Topics and groups as the cluster knows them; the prefix lets installations share one. */
-export function clusterName(config: Pick<Config, 'KAFKA_TOPIC_PREFIX'>, name: string): string {
-  return `${config.KAFKA_TOPIC_PREFIX}${name}`;
+export type Naming = Pick<Config, 'KAFKA_TOPIC_PREFIX' | 'kafkaNames'>;
+
+const DEAD_LETTERS = '.dlq';
+
+/** The dead-letter topic of a topic; one that goes by another name takes its dead letters along. */
+export function deadLetterTopic(topic: string): string {
+  return `${topic}${DEAD_LETTERS}`;
+}
+
+/**
+ * Topics and groups as the cluster knows them: by the name that was chosen for them, exactly, else by the name
+ * in the contracts behind the prefix, which lets installations share a cluster.
+ */
+export function clusterName({ KAFKA_TOPIC_PREFIX, kafkaNames }: Naming, name: string): string {
+  const chosen = kafkaNames[name];
+  if (chosen !== undefined) return chosen;
+  const letters = name.endsWith(DEAD_LETTERS) ? kafkaNames[name.slice(0, -DEAD_LETTERS.length)] : undefined;
+  return letters === undefined ? `${KAFKA_TOPIC_PREFIX}${name}` : deadLetterTopic(letters);
 }
 
 /** A topic of the cluster as contracts name it. */
-export function contractName(config: Pick<Config, 'KAFKA_TOPIC_PREFIX'>, name: string): string {
-  const prefix = config.KAFKA_TOPIC_PREFIX;
+export function contractName(config: Naming, name: string): string {
+  const { KAFKA_TOPIC_PREFIX: prefix, kafkaNames } = config;
+  const renamed = Object.keys(kafkaNames).flatMap((known) => [known, deadLetterTopic(known)]);
+  const chosen = renamed.find((known) => clusterName(config, known) === name);
+  if (chosen !== undefined) return chosen;
   return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }

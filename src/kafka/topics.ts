@@ -2,7 +2,7 @@ import { ConfigResourceTypes, type ITopicConfig } from 'kafkajs';
 import { domains } from '../../workflows/domains';
 import type { Config } from '../config';
 import type { Logger } from '../log';
-import { clusterName, openKafka } from './client';
+import { clusterName, deadLetterTopic, openKafka } from './client';
 
 /** Every topic has 12 partitions, a dead-letter topic 1. */
 export const PARTITIONS = 12;
@@ -18,10 +18,6 @@ const DEAD_LETTER_BYTES_MAX = MESSAGE_BYTES_MAX + 1_048_576;
  * kafkajs reads. A batch of lz4, snappy or zstd would stop the door for good.
  */
 const READABLE_COMPRESSION = 'gzip';
-
-export function deadLetterTopic(topic: string): string {
-  return `${topic}.dlq`;
-}
 
 /** Every topic by its name in the contracts: facts out, doors in, and a dead-letter topic for each door. */
 export function topicNames(): { topics: string[]; doors: string[]; deadLetters: string[] } {

@@ -69,7 +69,8 @@ interface AnyDoor {
 /** A record that begins a story: it becomes fact 1. */
 export interface StartDoor extends AnyDoor {
   readonly kind: 'start';
-  first(arrival: Arrival<never>): { id: string; type: string; at: string; data: object; context?: object };
+  /** `correlationId`: where the message itself names one; a header that names one wins. */
+  first(arrival: Arrival<never>): { id: string; type: string; at: string; data: object; context?: object; correlationId?: string };
 }
 
 /** A record for a story that exists or will: it becomes mail. */
@@ -198,6 +199,8 @@ export interface HttpQuery {
   readonly list: boolean;
   /** Every status a reader may filter by. */
   readonly statuses: readonly string[];
+  /** One of them → as the view has it; without this, the same. */
+  statusOf?(spelled: string): string;
   show(row: Readonly<Record<string, unknown>>): object;
 }
 
@@ -206,6 +209,8 @@ export interface CliSurface {
   /** One aggregate: `fazenda <noun> <id>` tells its story. */
   readonly noun: string;
   readonly submit: CliSubmit;
+  /** `fazenda <noun> <name> <id>`: what can be asked of one aggregate. */
+  readonly updates?: readonly CliUpdate[];
   /** The facts that end a story → whether it ended well. */
   readonly endings: Readonly<Record<string, boolean>>;
 }
@@ -213,12 +218,23 @@ export interface CliSurface {
 /** A command that creates an aggregate through the API and can watch it to its end. */
 export interface CliSubmit {
   readonly name: string;
+  /** True where it is `fazenda <noun> <name>`; else it is `fazenda <name>`. */
+  readonly underNoun?: boolean;
   readonly summary: string;
   /** Path of the `creates` command that it calls. */
   readonly path: string;
   readonly options: readonly CliOption[];
   /** The request's body. `user` is who runs the command. */
   body(given: Readonly<Record<string, string>>, pairs: Readonly<Record<string, unknown>>, user: string): object;
+}
+
+/** One body of an `HttpUpdate`, as a command. */
+export interface CliUpdate {
+  readonly name: string;
+  readonly summary: string;
+  /** Path of the update that it calls. */
+  readonly path: string;
+  readonly body: object;
 }
 
 export interface CliOption {

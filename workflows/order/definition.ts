@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import type { Domain } from '../kernel/definition';
 import { duration } from '../kernel/settings';
+import { orderCli } from './cli';
+import { createdElsewhere, placed, requested } from './doors';
+import { orderHttp } from './http';
 import { orderLifecycle, type OrderFact, type OrderFacts, type OrderState } from './lifecycle';
+import { centsOf, decimalOf } from './money';
 import { ORDER_TABLES } from './tables';
+import { orderView } from './view';
 import type { OrderLimits } from './workflow';
 
 const settings = z.object({
@@ -13,6 +18,7 @@ const given = (values: Readonly<Record<string, unknown>>) => values as z.infer<t
 
 /** The data of fact 1, as the kernel hands it back. */
 const born = (data: object) => data as OrderFacts['OrderCreated'];
+const amountOf = (data: object) => decimalOf(centsOf(born(data).total) ?? 0);
 
 export const order = {
   name: 'order',
@@ -32,34 +38,17 @@ export const order = {
     OrderPaid: 'orders.paid',
     OrderFailed: 'orders.failed',
   },
-  doors: [],
-  view: {
-    table: 'order_view',
-    key: 'id',
-    row: (id, state, phase) => ({
-      id, status: state.status, created_at: state.createdAt, updated_at: state.movedAt, version: state.version, phase,
-      edge: state.edge, client_id: state.clientId, client_name: state.clientName, total_cents: state.totalCents,
-      items: state.items, payments: state.payments, payment_id: state.paymentId, reason: state.reason,
-    }),
-  },
-  http: {
-    commands: [],
-    resources: [],
-    queries: [],
-    live: { path: '/ws/orders/:id/status', idField: 'orderId' },
-  },
-  cli: {
-    noun: 'order',
-    submit: { name: 'order-create', summary: 'Place an order', path: '/orders', options: [], body: () => ({}) },
-    endings: { OrderPaid: true, OrderFailed: false },
-  },
+  doors: [requested, placed, createdElsewhere],
+  view: orderView,
+  http: orderHttp,
+  cli: orderCli,
   settings,
   limits: (values) => ({ paymentDeadlineMs: given(values).ORDER_PAYMENT_DEADLINE, paymentCallTimeoutMs: given(values).PAYMENT_CALL_TIMEOUT }) satisfies OrderLimits,
   waitsAtMostMs: (values) => given(values).ORDER_PAYMENT_DEADLINE,
   display: {
-    summary: (data) => `${born(data).itemsCount} items · ${born(data).total}`,
-    memo: (data) => ({ clientId: born(data).clientId }),
-    searchAttributes: {},
+    summary: (data) => `${born(data).itemsCount} items · ${amountOf(data)} · ${born(data).clientId}`,
+    memo: (data) => ({ clientId: born(data).clientId, total: amountOf(data) }),
+    searchAttributes: { FazendaClient: (data) => born(data).clientId },
     priority: () => 3,
   },
   tables: ORDER_TABLES,
