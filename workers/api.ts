@@ -9,6 +9,7 @@ import { PROMPT } from '../src/kafka/client';
 import { openProducer } from '../src/kafka/producer';
 import { labelProcess, registry } from '../src/metrics';
 import { runProcess } from '../src/process';
+import { lazyTemporal } from '../src/temporal/lazy';
 import { domains } from '../workflows/domains';
 
 /** A command's caller waits no longer for Kafka, ms. */
@@ -22,14 +23,16 @@ void runProcess('api', async ({ config, log, onStop }) => {
   const producer = openProducer(config, log, { retry: PROMPT, sendTimeoutMs: SEND_TIMEOUT_MS });
   producer.start();
   onStop(() => producer.stop());
-  const { checks, close } = openChecks(config, log, db, producer);
+  const temporal = lazyTemporal(config);
+  onStop(() => temporal.connection.close());
+  const { checks, close } = openChecks(config, log, db, producer, temporal);
   onStop(close);
   const watch = watchDependencies(checks);
   onStop(watch.stop);
   onStop(keepHouse(db, log));
 
   const gateway = proxyToGateway(config.GATEWAY_URL, log);
-  const app = createApp({ config, log, db, producer, watch, metrics: registry, domains, gateway });
+  const app = createApp({ config, log, db, producer, temporal, watch, metrics: registry, domains, gateway });
   const { port, stop } = await listen(config, app, gateway);
   onStop(stop);
   log.info({ port }, 'listening');

@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import type { Domain } from '../../workflows/kernel/definition';
@@ -25,6 +26,7 @@ export interface ApiDeps {
   readonly log: Logger;
   readonly db: Queryable;
   readonly producer: Producer;
+  readonly temporal: Client;
   readonly watch: Watch;
   readonly metrics: Registry;
   readonly domains: readonly Domain[];
@@ -71,10 +73,10 @@ function mount(app: Express, routes: readonly Route[]): void {
     const at = app.route(path);
     for (const { method, answer } of here) {
       const handle: RequestHandler = async (request, response) => sendReply(response, await answer(request, response));
-      if (method === 'post') at.post(...readBody, handle);
-      else at.get(handle);
+      if (method === 'get') at.get(handle);
+      else at[method](...readBody, handle);
     }
-    const allowed = ['OPTIONS', ...here.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : ['POST']))].join(', ');
+    const allowed = ['OPTIONS', ...here.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))].join(', ');
     at.all((request, response) => {
       response.setHeader('allow', allowed);
       if (request.method !== 'OPTIONS') throw new FazendaError('FZ_METHOD_NOT_ALLOWED', `${path} takes ${allowed}`);

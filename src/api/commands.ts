@@ -85,7 +85,7 @@ async function alreadyThere(
   db: Queryable, domain: Domain, command: HttpCommand, request: CommandRequest, known: Submission | undefined, first: StoredFact,
 ): Promise<object> {
   const { id, correlationId, at } = first;
-  const again = prepare(domain, command, { ...request, correlationId }, at);
+  const again = prepare(domain, command, { ...request, freshId: id, correlationId, correlationGiven: false }, at);
   const told = beginningOf(domain, again.record);
   if (told.type !== first.type || comparable(told) !== comparable(first)) throw otherBody(id);
   if (known?.fingerprint !== again.fingerprint) return again.answer;

@@ -1,6 +1,6 @@
 import type { ZodType } from 'zod';
 import { z } from 'zod';
-import type { Domain, HttpCommand } from '../../workflows/kernel/definition';
+import type { Domain, HttpCommand, HttpUpdate } from '../../workflows/kernel/definition';
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors';
 import { LIMIT_MAX, LIMIT_PRESET } from './paging';
 
@@ -21,7 +21,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
     for (const command of http.commands) add(command.path, 'post', commandOperation(name, command, schemas));
     for (const { path, summary, body } of http.resources) {
       const tags = [name];
-      const schema = schemaOf(nameOf(path), body, schemas);
+      const schema = schemaOf(nameOf(path, schemas), body, schemas);
       add(path, 'post', { tags, summary: `Add to: ${summary}`, parameters: POST_HEADERS, requestBody: bodyOf(schema), responses: { 201: answer('Added'), ...faults(...BODY_FAULTS) } });
       add(path, 'get', { tags, summary, parameters: PAGING, responses: { 200: answer('A page', LIST), ...faults('FZ_QUERY_INVALID', 'FZ_POSTGRES_AWAY') } });
       add(`${path}/:id`, 'get', { tags, summary: `One of: ${summary}`, parameters: [ID], responses: { 200: answer('As it is'), ...faults('FZ_NOT_FOUND', 'FZ_POSTGRES_AWAY') } });
@@ -34,6 +34,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
       const status = { name: 'status', in: 'query', schema: { type: 'string', enum: statuses } };
       add(path, 'get', { tags, summary, parameters: [status, ...PAGING], responses: { 200: answer('A page, newest first', LIST), ...faults('FZ_QUERY_INVALID', 'FZ_POSTGRES_AWAY') } });
     }
+    for (const update of http.updates ?? []) add(`${update.path}/:id`, 'patch', updateOperation(name, update, schemas));
     add(http.live.path, 'get', { tags: [name], summary: 'Every version of one story, pushed over a WebSocket', parameters: [ID, LAST_VERSION], responses: { 101: { description: `Messages {${http.live.idField}, version, status, event, at}` } } });
   }
   for (const [path, summary] of PROBES) add(path, 'get', { tags: ['probes'], summary, responses: { 200: answer(summary) } });
@@ -48,7 +49,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
 function commandOperation(tag: string, { path, summary, body, status }: HttpCommand, schemas: Record<string, Json>): Json {
   return {
     tags: [tag], summary, parameters: POST_HEADERS,
-    requestBody: bodyOf(schemaOf(nameOf(path), body, schemas), exampleOf(body)),
+    requestBody: bodyOf(schemaOf(nameOf(path, schemas), body, schemas), exampleOf(body)),
     responses: { [status]: answer('Kafka has acknowledged it'), ...faults(...BODY_FAULTS, 'FZ_REFERENCE_UNKNOWN', 'FZ_KAFKA_AWAY') },
   };
 }
@@ -59,10 +60,15 @@ export function exampleOf(schema: ZodType): unknown {
   return Array.isArray(examples) ? (examples[0] as unknown) : undefined;
 }
 
-/** `/…/do-something` → `DoSomething`. */
-function nameOf(path: string): string {
-  const last = path.split('/').at(-1) ?? '';
-  return last.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+/** `/…/do-something` → `DoSomething`; with as much more of the path as makes it a name of its own. */
+function nameOf(path: string, taken: Readonly<Record<string, unknown>>): string {
+  const words = path.split('/').filter(Boolean).map((part) => part.split('-').map(capital).join(''));
+  const names = words.map((_word, at) => words.slice(words.length - 1 - at).join(''));
+  return names.find((name) => !(name in taken)) ?? names.at(-1) ?? path;
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 /** Puts a schema among the components, with the definitions that it refers to, and answers the reference. */
@@ -96,6 +102,17 @@ function faults(...codes: readonly ErrorCode[]): Json {
   return byStatus;
 }
 
+function updateOperation(tag: string, { path, summary, body }: HttpUpdate, schemas: Record<string, Json>): Json {
+  return {
+    tags: [tag], summary, parameters: [ID, CORRELATION],
+    requestBody: bodyOf(schemaOf(`${nameOf(path, schemas)}Update`, body, schemas), exampleOf(body)),
+    responses: {
+      200: answer('What was asked has become of it; the ETag is its version'),
+      ...faults(...READING_FAULTS, 'FZ_SCHEMA_INVALID', 'FZ_TEXT_UNSTORABLE', 'FZ_NOT_FOUND', 'FZ_CONFLICT', 'FZ_OUTCOME_OPEN', 'FZ_TEMPORAL_AWAY', 'FZ_POSTGRES_AWAY'),
+    },
+  };
+}
+
 const PROBLEM: Json = {
   type: 'object',
   required: ['type', 'title', 'status', 'detail', 'code', 'next', 'correlationId'],
@@ -114,9 +131,10 @@ const HEADER_ID: Json = { type: 'string', minLength: 1, maxLength: 255, pattern:
 const ID: Json = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
 const IF_NONE_MATCH: Json = { name: 'If-None-Match', in: 'header', schema: { type: 'string' } };
 const LAST_VERSION: Json = { name: 'lastVersion', in: 'query', description: 'The last version seen; 0 for all', schema: { type: 'integer', minimum: 0, default: 0 } };
+const CORRELATION: Json = { name: 'x-correlation-id', in: 'header', description: 'Travels with all that follows; made where none is given', schema: HEADER_ID };
 const POST_HEADERS: readonly Json[] = [
   { name: 'Idempotency-Key', in: 'header', description: 'The same key with the same body: the same answer, one effect', schema: HEADER_ID },
-  { name: 'x-correlation-id', in: 'header', description: 'Travels with all that follows; made where none is given', schema: HEADER_ID },
+  CORRELATION,
 ];
 const PAGING: readonly Json[] = [
   { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_PRESET } },

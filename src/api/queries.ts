@@ -14,7 +14,7 @@ import { submissionOf, type KeptRecord } from './submissions';
  * @throws FazendaError FZ_NOT_FOUND
  */
 export async function readOne(db: Queryable, domain: Domain, query: HttpQuery, id: string, ifNoneMatch: string | undefined): Promise<Reply> {
-  const row = (await viewRow(db, domain, id)) ?? (await acceptedRow(db, domain, id));
+  const row = await rowOf(db, domain, id);
   if (!row) throw new FazendaError('FZ_NOT_FOUND', `${query.path} has no ${id}`);
   const etag = `"${String(row.version)}"`;
   // Kept by a cache if it likes, but asked about every time.
@@ -30,7 +30,7 @@ export async function readList(db: Queryable, domain: Domain, query: HttpQuery, 
   const values: unknown[] = [limit + 1];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const terms = [
-    ...(status === undefined ? [] : [`status = ${parameter(status)}`]),
+    ...(status === undefined ? [] : [`status = ${parameter(query.statusOf?.(status) ?? status)}`]),
     ...(after ? [`(created_at, ${key}) < (${parameter(after.at)}, ${parameter(after.id)})`] : []),
   ];
   const rows = await pageRows(db, `SELECT *, created_at::text AS cursor_at FROM ${table}
@@ -38,6 +38,11 @@ export async function readList(db: Queryable, domain: Domain, query: HttpQuery, 
   const page = rows.slice(0, limit);
   const cursor = nextCursor(rows.length > limit ? page.at(-1) : undefined, key);
   return jsonReply(200, { items: page.map((row) => query.show(row)), nextCursor: cursor });
+}
+
+/** The row of its view, or the one that its first fact will make; undefined where nobody knows the id. */
+export async function rowOf(db: Queryable, domain: Domain, id: string): Promise<Row | undefined> {
+  return (await viewRow(db, domain, id)) ?? (await acceptedRow(db, domain, id));
 }
 
 async function viewRow(db: Queryable, { view }: Domain, id: string): Promise<Row | undefined> {
@@ -59,7 +64,7 @@ function foldedRow(domain: Domain, record: KeptRecord): Row {
 }
 
 /** The id as the view's key type writes it, so that upper and lower case find the same; undefined where it is none. */
-async function keyOf(db: Queryable, { view }: Domain, id: string): Promise<string | undefined> {
+export async function keyOf(db: Queryable, { view }: Domain, id: string): Promise<string | undefined> {
   const row = await oneRow(
     db, `SELECT ${view.key}::text AS key FROM json_populate_record(NULL::${view.table}, json_build_object('${view.key}', $1::text))`, [id],
   );

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
 import type { Request, Response } from 'express';
-import type { Domain, HttpCommand, HttpQuery, HttpResource } from '../../workflows/kernel/definition';
+import type { Domain, HttpCommand, HttpQuery, HttpResource, HttpUpdate } from '../../workflows/kernel/definition';
 import { fingerprintOf } from '../canonical';
+import type { Config } from '../config';
 import type { Queryable } from '../facts/postgres';
 import type { Producer } from '../kafka/port';
 import type { Logger } from '../log';
@@ -14,17 +16,20 @@ import { readList, readOne } from './queries';
 import type { Reply } from './reply';
 import { createRow, listRows, readRow } from './resources';
 import { callerOf } from './security';
+import { runUpdate } from './updates';
 
 /** One method of one path. `path` is Express's pattern. */
 export interface Route {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'patch';
   readonly path: string;
   answer(request: Request, response: Response): Promise<Reply> | Reply;
 }
 
 export interface RouteDeps {
+  readonly config: Config;
   readonly db: Queryable;
   readonly producer: Producer;
+  readonly temporal: Client;
   readonly log: Logger;
 }
 
@@ -34,6 +39,7 @@ export function domainRoutes(deps: RouteDeps, domains: readonly Domain[]): Route
     ...domain.http.commands.map((command) => commandRoute(deps, domain, command)),
     ...domain.http.resources.flatMap((resource) => resourceRoutes(deps, resource)),
     ...domain.http.queries.flatMap((query) => queryRoutes(deps, domain, query)),
+    ...(domain.http.updates ?? []).map((update) => updateRoute(deps, domain, update)),
   ]);
 }
 
@@ -47,7 +53,7 @@ function commandRoute(deps: RouteDeps, domain: Domain, command: HttpCommand): Ro
       const correlationGiven = correlationWasGiven(request);
       const traceparent = traceparentOf(request);
       return withKey(deps, command.path, request, response, body, (freshId) =>
-        runCommand(deps, domain, command, { body, freshId, correlationId, correlationGiven, traceparent }),
+        runCommand(deps, domain, command, { body, freshId, correlationId: correlationGiven ? correlationId : freshId, correlationGiven, traceparent }),
       );
     },
   };
@@ -78,6 +84,19 @@ function queryRoutes({ db }: RouteDeps, domain: Domain, query: HttpQuery): Route
   return query.list ? [{ method: 'get', path: query.path, answer: (request) => readList(db, domain, query, request.query) }, one] : [one];
 }
 
+function updateRoute(deps: RouteDeps, domain: Domain, update: HttpUpdate): Route {
+  const query = domain.http.queries.find(({ path }) => path === update.path);
+  if (!query) throw new Error(`${domain.name} has no query that shows what an update at ${update.path} did`);
+  return {
+    method: 'patch',
+    path: `${update.path}/:id`,
+    answer(request) {
+      const body = validBody(update.body, parseBody(request.body));
+      return runUpdate(deps, domain, query, idOf(request), update.mail(body as never));
+    },
+  };
+}
+
 function idOf({ params }: Request): string {
   const { id } = params;
   return typeof id === 'string' ? id : '';
@@ -102,7 +121,7 @@ async function withKey(
   };
   return once(db, use, freshId, async (id) => {
     const reply = await answered(() => work(id));
-    return { ...reply, headers: { ...reply.headers, 'x-correlation-id': correlationId } };
+    return { ...reply, headers: { ...reply.headers, 'x-correlation-id': correlationWasGiven(request) ? correlationId : id } };
   });
 
   async function answered(attempt: () => Promise<Reply>): Promise<Reply> {

@@ -1,4 +1,4 @@
-import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type Client, type WorkflowOptions } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type Client, type WorkflowOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { Config } from '../config';
 import { laneId, workflowId } from '../facts/identity';
@@ -53,6 +53,12 @@ export async function startWithMail(
   client: Client, config: Config, domain: Domain, first: Beginning, mail: Mail,
 ): Promise<void> {
   await client.workflow.signalWithStart(domain.workflow, { ...optionsOf(config, domain, first), signal: 'mail', signalArgs: [mail] });
+}
+
+/** The same, and waits for what becomes of it: until the story has decided, or its patience is over. */
+export async function askOwnWorkflow(client: Client, config: Config, domain: Domain, first: Beginning, mail: Mail): Promise<void> {
+  const startWorkflowOperation = new WithStartWorkflowOperation(domain.workflow, optionsOf(config, domain, first));
+  await client.workflow.executeUpdateWithStart('ask', { args: [mail], startWorkflowOperation });
 }
 
 function optionsOf(config: Config, { name, display }: Domain, { id, data, correlationId }: Beginning) {

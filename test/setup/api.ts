@@ -14,6 +14,7 @@ import { openProducer } from '../../src/kafka/producer';
 import { createTopics } from '../../src/kafka/topics';
 import { openLog } from '../../src/log';
 import { registry } from '../../src/metrics';
+import { lazyTemporal } from '../../src/temporal/lazy';
 import { domains } from '../../workflows/domains';
 import { ownDatabase } from './database';
 import { realParts } from './stack';
@@ -60,10 +61,11 @@ export async function openApi({ env = {}, producer: fake, checks: fakeChecks, to
   if (topics) await awaitLeaders(config, await createTopics(config, log));
   const producer = fake ?? openProducer(config, log, { retry: PROMPT, sendTimeoutMs: 4_000 });
   producer.start();
-  const opened = fakeChecks ? undefined : openChecks(config, log, db, producer);
+  const temporal = lazyTemporal(config);
+  const opened = fakeChecks ? undefined : openChecks(config, log, db, producer, temporal);
   const watch = watchDependencies(fakeChecks ?? opened?.checks ?? never());
   const gateway = proxyToGateway(config.GATEWAY_URL, log);
-  const app = createApp({ config, log, db, producer, watch, metrics: registry, domains, gateway });
+  const app = createApp({ config, log, db, producer, temporal, watch, metrics: registry, domains, gateway });
   const server = await listen(config, app, gateway);
   const url = `http://127.0.0.1:${server.port}`;
   await until(() => producer.connected || fake !== undefined, 'the producer has a connection');
@@ -75,7 +77,7 @@ export async function openApi({ env = {}, producer: fake, checks: fakeChecks, to
       await server.stop();
       watch.stop();
       await opened?.close();
-      await producer.stop();
+      await Promise.all([producer.stop(), temporal.connection.close()]);
       await db.end();
       await database.drop();
     },
