@@ -1,6 +1,6 @@
 import type { Keyed } from '../workflows/kernel/coalesce';
 import type { Told } from '../workflows/kernel/recording';
-import { orderLifecycle } from '../workflows/order/lifecycle';
+import { orderLifecycle, paymentKey } from '../workflows/order/lifecycle';
 import { FazendaError, textOf } from '../src/errors';
 import type { Queryable } from '../src/facts/postgres';
 import { factsOfMany } from '../src/facts/read';
@@ -29,11 +29,6 @@ export interface PaymentActivities {
   capturePayment(request: CaptureRequest): Promise<Captured | Told>;
   /** Regular. Closes the key for ever; `paymentId` is what was captured under it and is void now, null where nothing was. */
   voidPayment(request: Keyed): Promise<{ readonly paymentId: string | null } | Told>;
-}
-
-/** The idempotency key of an order's one payment. */
-export function paymentKey(orderId: string): string {
-  return `order/${orderId}/payment`;
 }
 
 export function paymentActivities({ db, payments }: { readonly db: Queryable; readonly payments: PaymentProvider }): PaymentActivities {

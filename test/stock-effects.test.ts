@@ -4,6 +4,8 @@ import { readConfig } from '../src/config';
 import { migrate } from '../src/facts/migrate';
 import { openPool } from '../src/facts/postgres';
 import { factsFrom } from '../src/facts/read';
+import { tellFacts } from '../src/facts/tell';
+import { order } from '../workflows/order/definition';
 import type { Fact } from '../workflows/kernel/fact';
 import type { Recorded } from '../workflows/kernel/recording';
 import type { OrderFact, OrderReason } from '../workflows/order/lifecycle';
@@ -59,8 +61,6 @@ const close = async (reason: OrderReason | null, ...orders: { id: string; facts:
 /** Somebody pays. */
 async function captured(one: { id: string; facts: OrderFact[] }): Promise<void> {
   const fact: OrderFact = { type: 'PaymentCaptured', version: one.facts.length + 1, at: AT, data: { orderId: one.id, amount: '10.00', paymentId: 'p' } };
-  const { tellFacts } = await import('../src/facts/tell');
-  const { order } = await import('../workflows/order/definition');
   await tellFacts(db, order, [{ id: one.id, fact, after: stateOf([...one.facts, fact]) }]);
   one.facts.push(fact);
 }
@@ -120,5 +120,120 @@ describe('reserving', () => {
     await reserve(first!);
     expect(heard([], await stock.reserveStock([again, asking(second!)]))).toEqual(['InventoryReserved', 'InventoryReserved']);
     expect(await shelf(db, 'p1')).toEqual([0, 3, 0]);
+  });
+});
+
+describe('releasing', () => {
+  test('gives back what an order holds, once', async () => {
+    await stockUp(db, { p1: 3 });
+    const [one] = await placed({ items: { p1: 2 } });
+    await reserve(one!);
+    const request = because(one!, 'deadline');
+    expect(await release('deadline', one!)).toEqual(['InventoryReleased deadline']);
+    expect(heard([], await stock.releaseStock([request]))).toEqual(['InventoryReleased deadline']);
+    expect(await shelf(db, 'p1')).toEqual([3, 0, 0]);
+    expect((await factsFrom(db, 'order', one!.id)).map(({ payload }) => payload).slice(2)).toEqual([`{"orderId":"${one!.id}","items":[{"productId":"p1","quantity":2}],"reason":"deadline"}`]);
+  });
+
+  test('closes an order’s stock for ever, also where nothing was held: who comes to reserve after that is turned away', async () => {
+    await stockUp(db, { p1: 3 });
+    const [one] = await placed({ items: { p1: 2 } });
+    expect(await release('cancelled', one!)).toEqual(['InventoryReleased cancelled']);
+    expect(await reserve(one!)).toEqual(['InventoryRejected refused']);
+    expect(await shelf(db, 'p1')).toEqual([3, 0, 0]);
+  });
+});
+
+describe('closing', () => {
+  beforeEach(async () => {
+    await stockUp(db, { p1: 3 });
+    await db.query(`INSERT INTO clients (id, name, email, phone, cpf) VALUES ('client-1', 'Ana', 'ana@example.com', '1', '12345678909')`);
+  });
+
+  test('sells what a paid order holds, and tells its client’s name', async () => {
+    const [one] = await placed({ items: { p1: 2 }, totalCents: 15_010 });
+    await reserve(one!);
+    await captured(one!);
+    const request = because(one!, null);
+    expect(await close(null, one!)).toEqual(['OrderPaid']);
+    expect(heard([], await stock.closeOrders([request]))).toEqual(['OrderPaid']);
+    expect(await shelf(db, 'p1')).toEqual([1, 0, 2]);
+    expect((await factsFrom(db, 'order', one!.id)).at(-1)?.payload).toBe(
+      `{"orderId":"${one!.id}","clientId":"client-1","clientName":"Ana","status":"PAGO","total":150.1,"updatedAt":"${AT}"}`,
+    );
+    expect((await db.query('SELECT status, client_name, phase FROM order_view WHERE id = $1', [one!.id])).rows).toEqual([{ status: 'paid', client_name: 'Ana', phase: 'done' }]);
+  });
+
+  test.each([['cancelled', 'CANCELADO'], ['deadline', 'FALHA']] as const)('an order that failed as %s is %s, and holds nothing', async (reason, status) => {
+    const [one] = await placed({ items: { p1: 2 }, clientId: 'nobody' });
+    await reserve(one!);
+    expect(await close(reason, one!)).toEqual(['OrderFailed']);
+    expect(await shelf(db, 'p1')).toEqual([3, 0, 0]);
+    expect((await factsFrom(db, 'order', one!.id)).at(-1)?.data).toEqual({ orderId: one!.id, clientId: 'nobody', clientName: null, status, total: 10, updatedAt: AT });
+  });
+
+  test('and reserving exclude each other: who was second adopts what the first told, and moves nothing', async () => {
+    const [one, two] = await placed({ items: { p1: 1 } }, { items: { p1: 1 } });
+    const [late, early] = [asking(one!), because(two!, 'cancelled')];
+    await close('cancelled', one!);
+    await reserve(two!);
+    expect(heard([], await stock.reserveStock([late]))).toEqual(['OrderFailed']);
+    expect(heard([], await stock.closeOrders([early]))).toEqual(['InventoryReserved']);
+    expect(await shelf(db, 'p1')).toEqual([2, 1, 0]);
+  });
+});
+
+describe('a batch', () => {
+  test('with somebody whose data no database takes costs that order alone', async () => {
+    await stockUp(db, { p1: 9 });
+    const orders = await placed(...Array.from({ length: 9 }, () => ({ items: { p1: 1 } })));
+    const [bad] = orders.splice(4, 1);
+    const poisoned = { ...asking(bad!), at: 'no time' };
+    const answers = await stock.reserveStock([...orders.slice(0, 4).map(asking), poisoned, ...orders.slice(4).map(asking)]);
+    expect(answers.map(({ outcome }) => outcome)).toEqual([...Array(4).fill('told'), 'refused', ...Array(4).fill('told')]);
+    expect(answers[4]).toMatchObject({ reason: expect.stringMatching(/no time/) });
+    expect(await shelf(db, 'p1')).toEqual([1, 8, 0]);
+  });
+
+  test('of a story that the store has forgotten is told so, and moves nothing until the story is told again', async () => {
+    await stockUp(db, { p1: 9 });
+    const [one, two] = [createdOrder({ items: { p1: 1 } }), createdOrder({ items: { p1: 1 } })].map((fact) => ({ id: fact.data.orderId, facts: [fact] as OrderFact[] }));
+    await tellCreated(db, two!.facts);
+    expect(await stock.reserveStock([asking(one!), asking(two!)])).toMatchObject([{ outcome: 'lacking', has: 0 }, { outcome: 'told' }]);
+    expect(await shelf(db, 'p1')).toEqual([8, 1, 0]);
+    expect(await stock.reserveStock([{ ...asking(one!), refill: one!.facts }])).toMatchObject([{ outcome: 'told' }]);
+    expect((await factsFrom(db, 'order', one!.id)).map(({ type }) => type)).toEqual(['OrderCreated', 'InventoryReserved']);
+    expect(await shelf(db, 'p1')).toEqual([7, 2, 0]);
+  });
+
+  test('that is undone after its facts were inserted has told nothing', async () => {
+    await stockUp(db, { p1: 9 });
+    const [one] = await placed({ items: { p1: 1 } });
+    // The connection goes when the stock is about to be moved.
+    const failing = stockActivities({
+      hint: () => (hints += 1),
+      db: Object.create(db, {
+        connect: { value: async () => {
+          const client = await db.connect();
+          const broken = (text: string, values?: unknown[]) => (/SET quantity/.test(text) ? Promise.reject(new Error('gone')) : client.query(text, values));
+          return { query: broken, release: () => client.release() };
+        } },
+      }) as Pool,
+    });
+    await expect(failing.reserveStock([asking(one!)])).rejects.toThrow('gone');
+    expect((await factsFrom(db, 'order', one!.id)).length).toBe(1);
+    expect([await shelf(db, 'p1'), hints]).toEqual([[9, 0, 0], 0]);
+  });
+
+  test('crosses another over the same products and orders, and each order is served once', async () => {
+    await stockUp(db, { p1: 30, p2: 30 });
+    const orders = await placed(...Array.from({ length: 40 }, (_, n) => ({ items: n % 2 === 0 ? { p1: 1, p2: 1 } : { p2: 1, p1: 1 } })));
+    const requests = orders.map(asking);
+    const calls = [requests, requests.toReversed(), requests.slice(10), requests.slice(0, 30).toReversed()];
+    const answers = (await Promise.all(calls.map((call) => stock.reserveStock(call)))).flat();
+    const told = new Map<string, Set<string>>();
+    for (const answer of answers) told.set(answer.id, (told.get(answer.id) ?? new Set()).add(JSON.stringify(answer)));
+    expect([...told.values()].map(({ size }) => size)).toEqual(Array(40).fill(1));
+    expect([await shelf(db, 'p1'), await shelf(db, 'p2')]).toEqual([[0, 30, 0], [0, 30, 0]]);
   });
 });

@@ -73,14 +73,15 @@ export interface OrderFacts {
 export type OrderFact = FactOf<OrderFacts>;
 
 /** Somebody settles the order: it is paid, is to be cancelled, or has failed. */
-export type SettleMail = Mail<'pay' | 'cancel' | 'refuse', Record<string, never>>;
+export type SettleMail = Settle<'pay'> | Settle<'cancel'> | Settle<'refuse'>;
+type Settle<Type extends string> = Mail<Type, Record<string, never>>;
 
 export type OrderStatus = 'unknown' | 'pending' | 'paid' | 'cancelled' | 'failed';
 
 export interface OrderState {
   readonly status: OrderStatus;
   /** What the story does next; finer than the status, which is what readers were promised. */
-  readonly step: 'unborn' | 'reserving' | 'paying' | 'awaiting' | 'closing' | 'releasing' | 'failing' | 'done';
+  readonly step: 'unborn' | 'reserving' | 'paying' | 'awaiting' | 'closing' | 'voiding' | 'releasing' | 'failing' | 'done';
   readonly edge: OrderEdge;
   readonly clientId: string;
   readonly clientName: string | null;
@@ -130,18 +131,27 @@ function evolve(state: OrderState, fact: OrderFact): OrderState {
       return { ...state, reserved: false, step: 'failing', reason: fact.data.reason ?? state.reason };
     case 'PaymentCaptured':
       return { ...state, step: 'closing', paymentId: fact.data.paymentId };
-    case 'PaymentDeclined':
+    case 'PaymentDeclined': {
+      const { reason = 'declined' } = fact.data;
+      // Turned away by somebody, not by the provider: a capture may be under way, or done by another run.
+      return reason === 'declined' ? undoing(state, reason) : { ...state, step: 'voiding', reason };
+    }
     case 'PaymentVoided':
-      return { ...state, step: state.reserved ? 'releasing' : 'failing', reason: fact.data.reason ?? 'declined' };
+      return undoing(state, fact.data.reason ?? state.reason);
     case 'OrderPaid':
       return { ...state, status: 'paid', step: 'done', reserved: false, clientName: fact.data.clientName };
     case 'OrderFailed': {
       const { status, clientName } = fact.data;
-      return { ...state, status: status === 'CANCELADO' ? 'cancelled' : 'failed', step: 'done', clientName };
+      return { ...state, status: status === 'CANCELADO' ? 'cancelled' : 'failed', step: 'done', reserved: false, clientName };
     }
     default:
       return unknownFact(fact);
   }
+}
+
+/** Nothing is paid, or not any more; what is held comes next. */
+function undoing(state: OrderState, reason: OrderReason | null): OrderState {
+  return { ...state, step: state.reserved ? 'releasing' : 'failing', reason };
 }
 
 /** A fact without a case does not compile, because only `never` fits here. */
@@ -161,6 +171,11 @@ const ASKED: Readonly<Record<string, OrderStatus>> = { pay: 'paid', cancel: 'can
 function verdict(state: OrderState, mailType: string): Verdict | undefined {
   if (state.step === 'done') return state.status === ASKED[mailType] ? 'granted' : 'refused';
   return mailType === 'pay' && !waitsForSettlement(state) ? 'unheeded' : undefined;
+}
+
+/** The idempotency key of an order's one payment; also its name where the provider gave it none. */
+export function paymentKey(orderId: string): string {
+  return `order/${orderId}/payment`;
 }
 
 /** The amount of an order as payment facts say it. */

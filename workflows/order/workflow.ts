@@ -3,7 +3,7 @@ import type { Activities } from '../../activities';
 import { carryMany, carryOne, type Ending } from '../kernel/carry';
 import { coalesce } from '../kernel/coalesce';
 import { LOCAL_PATIENCE, type Journey } from '../kernel/journey';
-import { amountOf, orderLifecycle, type OrderFact, type OrderReason, type OrderState, type SettleMail } from './lifecycle';
+import { amountOf, orderLifecycle, paymentKey, type OrderFact, type OrderReason, type OrderState, type SettleMail } from './lifecycle';
 
 /** What a story is told of the settings when it begins. */
 export interface OrderLimits {
@@ -46,13 +46,17 @@ async function orderStory(journey: OrderJourney): Promise<void> {
 
     switch (state.step) {
       case 'reserving':
-        if (turned) await journey.tellBy(closeOrder, { reason: reasonOf(turned) });
+        if (turned) await journey.tellBy(closeOrder, { reason: reasonOf(turned), causedBy: turned.id });
         else await journey.tellBy(reserveStock, {});
         break;
 
       case 'paying':
-        if (turned) await undoPaying(journey, reasonOf(turned));
+        if (turned) await declinePayment(journey, reasonOf(turned), turned.id);
         else await pay(journey);
+        break;
+
+      case 'voiding':
+        await voidPayment(journey);
         break;
 
       case 'awaiting':
@@ -87,11 +91,8 @@ async function pay(journey: OrderJourney): Promise<void> {
   const payment = { orderId: id, amount: amountOf(state), paymentId: paid.paymentId };
   if (paid.outcome === 'captured') await journey.record('PaymentCaptured', payment);
   else if (paid.outcome === 'declined') await journey.record('PaymentDeclined', { ...payment, reason: 'declined' });
-  else {
-    // Another run of this order is turning it away, or did and was lost: that one's workflow goes on with it.
-    await journey.alone();
-    await journey.record('PaymentDeclined', { ...payment, reason: 'refused' });
-  }
+  // The key is closed: another run is turning this order away and has told so. A store that forgot is told again.
+  else await declinePayment(journey, 'refused');
 
   async function alone<Answer>(slow: () => Promise<Answer>): Promise<Answer | undefined> {
     await journey.alone();
@@ -99,14 +100,24 @@ async function pay(journey: OrderJourney): Promise<void> {
   }
 }
 
+/**
+ * Turns the payment away, by a fact before any effect: from here on nobody's capture can be told, so that a void
+ * never takes back the money of an order that is paid. What was captured meanwhile is found by the void.
+ */
+async function declinePayment(journey: OrderJourney, reason: OrderReason, causedBy?: string): Promise<void> {
+  const { id, state } = journey;
+  await journey.record('PaymentDeclined', { orderId: id, amount: amountOf(state), paymentId: paymentKey(id), reason }, causedBy);
+}
+
 /** Closes the payment's key for ever, because a capture may be under way, and then undoes what there was. */
-async function undoPaying(journey: OrderJourney, reason: OrderReason): Promise<void> {
+async function voidPayment(journey: OrderJourney): Promise<void> {
   await journey.alone();
   const { id, next: version, state, limits } = journey;
-  const { voidPayment } = proxyActivities<Activities>({ ...PROVIDER_PATIENCE, startToCloseTimeout: limits.paymentCallTimeoutMs, summary: 'void' });
-  const voided = await journey.effect(voidPayment({ id, version }));
+  const { reason } = state;
+  const provider = proxyActivities<Activities>({ ...PROVIDER_PATIENCE, startToCloseTimeout: limits.paymentCallTimeoutMs, summary: 'void' });
+  const voided = await journey.effect(provider.voidPayment({ id, version }));
   if (!voided) return;
-  if (voided.paymentId) await journey.record('PaymentVoided', { orderId: id, amount: amountOf(state), paymentId: voided.paymentId, reason });
+  if (voided.paymentId) await journey.record('PaymentVoided', { orderId: id, amount: amountOf(state), paymentId: voided.paymentId, ...(reason && { reason }) });
   else if (state.reserved) await journey.tellBy(releaseStock, { reason });
   else await journey.tellBy(closeOrder, { reason });
 }
@@ -118,13 +129,18 @@ async function settle(journey: OrderJourney): Promise<void> {
   const deadlineAt = Date.parse(state.awaitingSince ?? state.movedAt) + limits.paymentDeadlineMs;
   await journey.mailUntil(SETTLES, deadlineAt);
   const mail = journey.mailOf(...SETTLES);
-  if (mail?.type === 'pay') await journey.record('PaymentCaptured', { orderId: id, amount: amountOf(state), paymentId: `settled/${id}` });
-  else await journey.tellBy(releaseStock, { reason: mail ? reasonOf(mail) : 'deadline' });
+  if (mail?.type === 'pay') await journey.record('PaymentCaptured', { orderId: id, amount: amountOf(state), paymentId: `settled/${id}` }, mail.id);
+  else await journey.tellBy(releaseStock, { reason: mail ? reasonOf(mail) : 'deadline', ...(mail && { causedBy: mail.id }) });
 }
 
 function reasonOf({ type }: SettleMail): OrderReason {
   return type === 'cancel' ? 'cancelled' : 'refused';
 }
 
-/** A provider that is away is asked again until it is back; its answers are keyed, so that asking again is safe. */
-const PROVIDER_PATIENCE = { retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' } } satisfies ActivityOptions;
+/**
+ * A provider that is away is asked again until it is back; its answers are keyed, so that asking again is safe.
+ * Whoever turns an order away does not wait for a call under way: the void that follows settles what it did.
+ */
+const PROVIDER_PATIENCE = {
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' }, cancellationType: 'TRY_CANCEL',
+} satisfies ActivityOptions;
