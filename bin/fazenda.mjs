@@ -15,6 +15,7 @@ try {
   const [command, ...rest] = process.argv.slice(2);
   install();
   if (command === 'test') await test(rest);
+  else if (command === 'bench') (await import('./bench.mjs')).bench(rest);
   else await main();
 } catch (thrown) {
   if (!(thrown instanceof Failure)) throw thrown;

@@ -7,7 +7,7 @@ import { withLock } from '../../src/runtime/lock';
 
 const ROOT = resolve(__dirname, '../..');
 const OUT = join(ROOT, '.test-dist');
-const FOLDERS = ['src', 'workflows', 'activities', 'workers', 'test/setup'];
+const FOLDERS = ['src', 'workflows', 'activities', 'workers', 'test/setup', 'test/bench'];
 const KEPT_MS = 24 * 3_600_000;
 
 /**

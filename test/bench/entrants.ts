@@ -1,0 +1,86 @@
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SupervisedChild } from '../../src/runtime/child';
+import { compiled } from '../setup/compiled';
+import type { Stage } from './stage';
+
+export const ENTRANTS = ['lanes', 'alone', 'naive'] as const;
+export type EntrantName = (typeof ENTRANTS)[number];
+
+export interface EntrantOptions {
+  /** Stories of one lane, and lanes open at a time; `lanes` only. */
+  readonly laneSizeMax: number;
+  readonly lanesOpenMax: number;
+  /** Where each process leaves its CPU profile when it stops; none are made where it is undefined. */
+  readonly profileFolder?: string;
+}
+
+/** An entrant's processes: kept alive, as `npm start` or an orchestrator would. */
+export interface RunningEntrant {
+  readonly roots: Readonly<Record<string, number>>;
+  /** kill -9 of each of its processes; they come back. */
+  killAll(): void;
+  stop(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+const OURS = ['ingress', 'worker', 'relay'] as const;
+
+/** Starts ours as they are in production, one process a thing, or the naive bridge in its one. */
+export async function startEntrant(name: EntrantName, stage: Stage, options: EntrantOptions): Promise<RunningEntrant> {
+  const folder = await compiled();
+  const bench = join(folder, 'test', 'bench');
+  const children = name === 'naive'
+    ? [childOf('naive', [join(bench, 'naive', 'bridge.js')], {}, stage, options)]
+    : await Promise.all(
+        OURS.map(async (process) => {
+          const env = {
+            WORKFLOW_BUNDLE: await bundle(folder), LANES_OPEN_MAX: String(options.lanesOpenMax),
+            LANE_SIZE_MAX: String(name === 'alone' ? 1 : options.laneSizeMax),
+          };
+          return childOf(process, [join(bench, 'process.js'), process], env, stage, options);
+        }),
+      );
+  await Promise.all(children.map((child) => child.start()));
+  return {
+    get roots() { return Object.fromEntries(children.map((child) => [child.spec.name, child.pid ?? 0])); },
+    killAll: () => children.forEach((child) => child.kill('SIGKILL')),
+    stop: async () => void (await Promise.all(children.map((child) => child.stop()))),
+  };
+}
+
+function childOf(name: string, args: readonly string[], env: Record<string, string>, { env: given, home }: Stage, { profileFolder }: EntrantOptions): SupervisedChild {
+  const profile = profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`] : [];
+  return new SupervisedChild(
+    {
+      name,
+      command: process.execPath,
+      args: [...profile, '--enable-source-maps', ...args],
+      env: { ...given, ...env, LOG_FILE: home.path('logs', `${name}.log`) },
+      logFile: home.path('logs', `${name}.log`),
+      stopSignal: 'SIGTERM',
+      stopTimeoutMs: STOP_TIMEOUT_MS,
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      ready: 'message',
+    },
+    home.path('run', `${name}.json`),
+    (event) => process.stderr.write(`${event.text}\n`),
+  );
+}
+
+/** What production bundles, and the benchmark's job; once for every case of these sources. */
+async function bundle(folder: string): Promise<string> {
+  const path = join(folder, 'bench-bundle.js');
+  if (existsSync(path)) return path;
+  const quiet = (): void => undefined;
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(folder, 'test', 'bench', 'steps', 'bundle.js'),
+    logger: { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: console.warn, error: console.error },
+  });
+  const fresh = `${path}.${process.pid}.${Math.random()}`;
+  writeFileSync(fresh, code);
+  renameSync(fresh, path);
+  return path;
+}

@@ -1,0 +1,102 @@
+import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuMsByTree } from './cpu';
+import { startEntrant, type EntrantName, type EntrantOptions, type RunningEntrant } from './entrants';
+import { endOf, JOBS, type Job } from './jobs';
+import { count, quantile, type Count } from './judge';
+import { openLoader, putLoad, type Load } from './load';
+import { openStage, type Stage } from './stage';
+
+export interface Case {
+  readonly entrant: EntrantName;
+  readonly job: Job['name'];
+  readonly load: Load;
+  /** Kill -9 of all of the entrant's processes when a third, and when two thirds, are done. */
+  readonly kills: boolean;
+}
+
+export interface CaseOptions extends EntrantOptions {
+  /** Pieces of work before the measured ones, so that nobody's first seconds are measured. */
+  readonly warmUp: number;
+}
+
+export interface Result extends Omit<Count, 'latenciesMs' | 'spanMs'> {
+  readonly of: number;
+  /** Undefined where the count is not exact: a speed without one says nothing. */
+  readonly speed?: { readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number };
+  /** CPU a piece of work, ms, all parts and each; undefined where a part is not ours, or something was killed. */
+  readonly cpuMs?: { readonly total: number; readonly by: Readonly<Record<string, number>> };
+}
+
+const LOOK_EVERY_MS = 100;
+/** Longer than the sweeper takes to notice a story that nobody runs: 60 s and 15 s. */
+const PATIENCE_MS = 120_000;
+
+/** Runs one case on a stage of its own, from an empty broker to the judge's count. */
+export async function runCase(one: Case, options: CaseOptions, env: NodeJS.ProcessEnv, say: (text: string) => void, signal: AbortSignal): Promise<Result> {
+  const job = JOBS[one.job];
+  const stage = await openStage(env, say, signal);
+  try {
+    await job.seed(stage.db);
+    const entrant = await startEntrant(one.entrant, stage, options);
+    try {
+      return await measure(one, job, stage, entrant, options);
+    } finally {
+      await entrant.stop();
+    }
+  } finally {
+    await stage.close();
+  }
+}
+
+async function measure({ load, kills }: Case, job: Job, stage: Stage, entrant: RunningEntrant, { warmUp }: CaseOptions): Promise<Result> {
+  const producer = await openLoader(stage.brokers);
+  const admin = new Kafka({ clientId: 'bench', brokers: stage.brokers.split(','), logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    await putLoad(producer, job, stage.prefix, { kind: 'burst', count: warmUp });
+    await untilDone(admin, stage, job, warmUp);
+
+    const roots = stage.roots && { ...stage.roots, ...entrant.roots };
+    const before = roots && cpuMsByTree(roots);
+    const loading = putLoad(producer, job, stage.prefix, load);
+    const thirds = kills ? [1 / 3, 2 / 3].map((share) => warmUp + load.count * share) : [];
+    const done = untilDone(admin, stage, job, warmUp + load.count, (finished) => {
+      if (finished < (thirds[0] ?? Infinity)) return;
+      thirds.shift();
+      entrant.killAll();
+    });
+    // Whichever fails first ends both.
+    const [ids] = await Promise.all([loading, done]);
+    const after = roots && !kills ? cpuMsByTree(roots) : undefined;
+    const { latenciesMs, spanMs, ...counts } = await count(stage.brokers, stage.prefix, job, ids);
+    return {
+      ...counts,
+      of: ids.length,
+      ...(counts.exact === ids.length && {
+        speed: { perSecond: (ids.length * 1_000) / spanMs, p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99) },
+      }),
+      ...(before && after && { cpuMs: cpuOf(before, after, ids.length) }),
+    };
+  } finally {
+    await Promise.all([producer.disconnect(), admin.disconnect()]);
+  }
+}
+
+/** Waits until so many pieces of work have told their last fact, or none has for so long that none will. */
+async function untilDone(admin: Admin, { prefix }: Stage, job: Job, wanted: number, onProgress: (finished: number) => void = () => undefined): Promise<void> {
+  const { topic, each } = endOf(job);
+  let finished = 0;
+  for (let movedAt = Date.now(); finished < wanted && Date.now() - movedAt < PATIENCE_MS; await sleep(LOOK_EVERY_MS)) {
+    const offsets = await admin.fetchTopicOffsets(`${prefix}${topic}`);
+    const now = offsets.reduce((sum, { high }) => sum + Number(high), 0) / each;
+    if (now > finished) movedAt = Date.now();
+    finished = now;
+    onProgress(finished);
+  }
+}
+
+function cpuOf(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>, stories: number): NonNullable<Result['cpuMs']> {
+  const by = Object.fromEntries(Object.entries(after).map(([name, ms]) => [name, (ms - (before[name] ?? 0)) / stories]));
+  return { total: Object.values(by).reduce((sum, ms) => sum + ms, 0), by };
+}

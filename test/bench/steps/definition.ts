@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import type { Domain } from '../../../workflows/kernel/definition';
+import { stepsLifecycle, type StepFact, type StepFacts, type StepState } from './lifecycle';
+
+const TABLE = `
+CREATE TABLE IF NOT EXISTS bench_view (
+  id TEXT PRIMARY KEY,
+  status TEXT NOT NULL,
+  updated_at TIMESTAMP NOT NULL,
+  version INTEGER NOT NULL,
+  phase TEXT NOT NULL,
+  steps INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS idx_bench_view_working ON bench_view(updated_at) WHERE phase = 'working';
+`;
+
+/** A domain of the benchmarks only. As small as one can be, so that what is measured is the machinery. */
+export const steps = {
+  name: stepsLifecycle.domain,
+  workflow: 'stepsWorkflow',
+  laneSizeMax: 50,
+  lane: 'stepsLane',
+  lifecycle: stepsLifecycle,
+  topics: { JobBegun: 'bench.begun', StepDone: 'bench.step' },
+  doors: [
+    {
+      kind: 'start',
+      topic: 'bench.begun',
+      group: 'bench-group',
+      schema: z.object({ jobId: z.uuid(), payload: z.string() }),
+      foreignOnly: true,
+      first: ({ message, sentAt }: { message: StepFacts['JobBegun']; sentAt: string }) => ({
+        id: message.jobId, type: 'JobBegun', at: sentAt, data: message,
+      }),
+    },
+  ],
+  view: {
+    table: 'bench_view',
+    key: 'id',
+    row: (id, { status, movedAt, version, steps: done }, phase) => ({ id, status, updated_at: movedAt, version, phase, steps: done }),
+  },
+  http: { commands: [], resources: [], queries: [], live: { path: '/ws/bench/:id/status', idField: 'jobId' } },
+  cli: {
+    noun: 'bench',
+    submit: { name: 'bench-job', summary: 'A job of the benchmarks', path: '/bench', options: [], body: () => ({}) },
+    endings: {},
+  },
+  settings: z.object({}),
+  limits: () => ({}),
+  display: { summary: () => 'four steps', memo: () => ({}), searchAttributes: {}, priority: () => 3 },
+  tables: [TABLE],
+} satisfies Domain<StepState, StepFact>;

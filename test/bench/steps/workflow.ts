@@ -1,0 +1,15 @@
+import { carryMany, carryOne, type Ending } from '../../../workflows/kernel/carry';
+import type { Journey } from '../../../workflows/kernel/journey';
+import { stepsLifecycle, type StepFact, type StepState } from './lifecycle';
+
+export async function stepsWorkflow(jobId: string): Promise<Ending> {
+  return carryOne(stepsLifecycle, stepsStory, jobId);
+}
+
+export async function stepsLane(jobIds: string[]): Promise<{ finished: number; left: number }> {
+  return carryMany(stepsLifecycle, stepsStory, jobIds);
+}
+
+async function stepsStory(journey: Journey<StepState, StepFact>): Promise<void> {
+  while (!journey.done) await journey.record('StepDone', { jobId: journey.id, step: journey.state.steps + 1 });
+}
