@@ -1,6 +1,6 @@
 import type { QueryResultRow } from 'pg';
 import { FazendaError } from '../errors';
-import type { Queryable } from '../facts/postgres';
+import type { Prepared, Queryable } from '../facts/postgres';
 
 /**
  * Classes of SQLSTATE that say the server is not able just now, rather than that a statement is wrong:
@@ -14,9 +14,9 @@ const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 /** The same database, whose absence is FZ_POSTGRES_AWAY. Whatever it said of a statement stays as it was. */
 export function absenceNamed(db: Queryable): Queryable {
   return {
-    async query<Row extends QueryResultRow>(text: string, values?: unknown[]) {
+    async query<Row extends QueryResultRow>(statement: string | Prepared, values?: unknown[]) {
       try {
-        return await db.query<Row>(text, values);
+        return await db.query<Row>(statement, values);
       } catch (thrown) {
         if (isAway(thrown)) throw new FazendaError('FZ_POSTGRES_AWAY', 'PostgreSQL does not answer', {}, thrown);
         throw thrown;

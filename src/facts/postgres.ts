@@ -20,9 +20,15 @@ export function openPool(config: Config, name: string, max = config.DATABASE_POO
   return pool;
 }
 
+/** A statement that each connection plans once and keeps; its name stands for its text. */
+export interface Prepared {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Anything that runs a statement: a pool, or one connection of it inside a transaction. */
 export interface Queryable {
-  query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<Row>>;
+  query<Row extends QueryResultRow>(statement: string | Prepared, values?: unknown[]): Promise<QueryResult<Row>>;
 }
 
 /**

@@ -49,7 +49,10 @@ export async function factsOfMany(
   const { rows } = await db.query<FactRow>(
     `SELECT ${FACT_COLUMNS.replaceAll(/\b(seq|version)\b/g, 'f.$1')}
      FROM json_to_recordset($2::json) AS w(id text, version int)
-     JOIN facts f ON f.aggregate_type = $1 AND f.aggregate_id = w.id AND f.version >= w.version
+     -- OFFSET 0 keeps it a look-up by key for each, whatever the statistics say.
+     CROSS JOIN LATERAL (
+       SELECT * FROM facts WHERE aggregate_type = $1 AND aggregate_id = w.id AND version >= w.version OFFSET 0
+     ) f
      ORDER BY f.aggregate_id, f.version`,
     [domain, JSON.stringify(wanted)],
   );

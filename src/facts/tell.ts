@@ -2,7 +2,7 @@ import type { Domain } from '../../workflows/kernel/definition';
 import type { Fact } from '../../workflows/kernel/fact';
 import type { Placed, AnyState } from '../../workflows/kernel/lifecycle';
 import { factId } from './identity';
-import { isDataFault, withoutDeadlock, type Queryable } from './postgres';
+import { isDataFault, withoutDeadlock, type Prepared, type Queryable } from './postgres';
 
 /** A fact on its way into the table, with the view row that it makes true. */
 export interface Telling {
@@ -73,17 +73,22 @@ export async function insertFacts(db: Queryable, domain: Domain, tellings: reado
   return new Set(stored.map((row) => keyOfTelling({ id: row.aggregate_id, fact: { version: row.version } })));
 }
 
-const statements = new Map<string, string>();
+const statements = new Map<string, Prepared>();
 
-function statementOf(domain: Domain): string {
+/** Prepared by name: to plan it takes as long as to insert one fact. */
+function statementOf(domain: Domain): Prepared {
   const known = statements.get(domain.name);
   if (known) return known;
-  const statement = makeStatement(domain);
+  const statement = { name: `tell ${domain.name}`, text: makeStatement(domain) };
   statements.set(domain.name, statement);
   return statement;
 }
 
-/** Rows are touched in the order of their keys, so that two batches rarely wait for each other in a circle. */
+/**
+ * The predecessor is looked up one by one: as a plain join, a planner whose statistics were those of an empty
+ * table read every fact of the domain, and each batch took longer than the one before. Rows are touched in
+ * the order of their keys, so that two batches rarely wait for each other in a circle.
+ */
 function makeStatement({ lifecycle, view }: Domain): string {
   const { table, key } = view;
   const blank = { ...lifecycle.initial, version: 0, movedAt: '1970-01-01T00:00:00.000Z' };
@@ -103,8 +108,10 @@ function makeStatement({ lifecycle, view }: Domain): string {
              COALESCE(p.traceparent, before.traceparent),
              p.origin, CASE WHEN p.origin IS NOT NULL THEN now() END
       FROM proposed p
-      LEFT JOIN facts before
-        ON before.aggregate_type = $1 AND before.aggregate_id = p.id AND before.version = p.version - 1
+      LEFT JOIN LATERAL (
+        SELECT b.ce_id, b.version, b.correlation_id, b.traceparent FROM facts b
+        WHERE b.aggregate_type = $1 AND b.aggregate_id = p.id AND b.version = p.version - 1 LIMIT 1
+      ) before ON true
       WHERE p.version = 1 OR before.version IS NOT NULL
       ORDER BY p.id
       ON CONFLICT DO NOTHING

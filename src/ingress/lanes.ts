@@ -113,7 +113,7 @@ function laneSizeOf(config: Config, { laneSizeMax, lane }: Domain): number {
 
 async function endOf(handle: { result(): Promise<unknown> }, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs).unref()));
   const ended = handle.result();
   // What comes of it after the limit is nobody's any more; without this it would count as unhandled.
   ended.catch(() => undefined);

@@ -1,3 +1,8 @@
+/**
+ * A row is written with every fact of its order, and most of these change no column that an index has: then
+ * PostgreSQL keeps the new row on the page of the old one and touches no index at all. So `updated_at` is in none.
+ * https://www.postgresql.org/docs/current/storage-hot.html
+ */
 const ORDER_VIEW = `
 CREATE TABLE IF NOT EXISTS order_view (
   id TEXT PRIMARY KEY,
@@ -14,11 +19,11 @@ CREATE TABLE IF NOT EXISTS order_view (
   payments JSON NOT NULL,
   payment_id TEXT,
   reason TEXT
-);
+) WITH (fillfactor = 60);
 CREATE INDEX IF NOT EXISTS idx_order_view_status ON order_view(status);
 CREATE INDEX IF NOT EXISTS idx_order_view_created_at ON order_view(created_at DESC);
-CREATE INDEX IF NOT EXISTS idx_order_view_working ON order_view(updated_at) WHERE phase = 'working';
-CREATE INDEX IF NOT EXISTS idx_order_view_waiting ON order_view(updated_at) WHERE phase = 'waiting';
+CREATE INDEX IF NOT EXISTS idx_order_view_working ON order_view(created_at) WHERE phase = 'working';
+CREATE INDEX IF NOT EXISTS idx_order_view_waiting ON order_view(created_at) WHERE phase = 'waiting';
 `;
 
 const CLIENTS = `

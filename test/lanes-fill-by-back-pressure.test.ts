@@ -1,0 +1,128 @@
+import type { Client } from '@temporalio/client';
+import { readConfig } from '../src/config';
+import { openLanes, type StartStories } from '../src/ingress/lanes';
+import { openLog } from '../src/log';
+import type { Domain } from '../workflows/kernel/definition';
+import { order } from '../workflows/order/definition';
+import { until } from './setup/until';
+
+/**
+ * Temporal is a stand-in here: how lanes fill depends on when workflows end, which a real server does not let
+ * a test decide. That a lane tells its stories is test/lanes-carry-stories.test.ts.
+ */
+
+interface Started {
+  readonly name: string;
+  readonly workflowId: string;
+  readonly ids: readonly string[];
+  end(): void;
+}
+
+let started: Started[] = [];
+let refusal: Error | undefined;
+const temporal = Object.assign(Object.create(null) as Client, {
+  workflow: {
+    async start(name: string, { workflowId, args }: { workflowId: string; args: [string | string[]] }) {
+      await Promise.resolve();
+      if (refusal) throw refusal;
+      let end = () => {};
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      started.push({ name, workflowId, ids: [args[0]].flat(), end });
+      return { result: () => ended };
+    },
+  },
+});
+
+const alone: string[] = [];
+const startAlone: StartStories = async (_domain, stories) => void alone.push(...stories.map(({ id }) => id));
+
+function open(env: Record<string, string> = {}): (ids: readonly string[], domain?: Domain) => Promise<void> {
+  const config = readConfig({ LANES_OPEN_MAX: '2', LOG_LEVEL: 'silent', ...env });
+  const start = openLanes({ config, temporal, log: openLog(config, 'lanes') }, startAlone);
+  return (ids, domain = order) => start(domain, ids.map((id) => ({ id, data: { itemsCount: 1, total: 1, clientId: 'c' }, correlationId: id })));
+}
+
+const ids = (count: number, prefix = 'order') => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+const sizes = () => started.map((one) => one.ids.length);
+
+beforeEach(() => {
+  started = [];
+  alone.length = 0;
+  refusal = undefined;
+});
+
+test('a story that comes alone is the workflow named after its aggregate, at once', async () => {
+  await open()(['a']);
+  expect(started).toMatchObject([{ name: 'orderWorkflow', workflowId: 'order/a', ids: ['a'] }]);
+});
+
+test('what waits while all places are taken rides together in the next lane, in the order in which it came', async () => {
+  const board = open();
+  await Promise.all([board(['a']), board(['b'])]);
+  const waiting = [board(['c']), board(['d', 'e']), board(['f'])];
+  expect(sizes()).toEqual([1, 1]);
+  started[0]!.end();
+  await Promise.all(waiting);
+  expect(started[2]).toMatchObject({ name: 'orderLane', ids: ['c', 'd', 'e', 'f'] });
+});
+
+test('a burst fills lanes to their size, and never more are open than may be', async () => {
+  const board = open();
+  const boarded = board(ids(230));
+  let most = 0;
+  let ended = 0;
+  await until(() => {
+    most = Math.max(most, started.length - ended);
+    if (started.length > ended) started[ended++]!.end();
+    return started.length === 5 && ended === 5;
+  }, 'every lane was started and has ended');
+  await boarded;
+  expect(sizes()).toEqual([50, 50, 50, 50, 30]);
+  expect(most).toBeLessThanOrEqual(2);
+  expect(started.flatMap((one) => one.ids)).toEqual(ids(230));
+});
+
+test('long ids make shorter lanes, because those aboard have to fit into a search attribute', async () => {
+  const long = ids(20, 'é'.repeat(120));
+  const boarded = open({ LANES_OPEN_MAX: '100' })(long);
+  await boarded;
+  for (const one of started) expect(Buffer.byteLength(JSON.stringify(one.ids))).toBeLessThanOrEqual(2_048);
+  expect(started.flatMap((one) => one.ids)).toEqual(long);
+  expect(Math.max(...sizes())).toBeGreaterThan(5);
+});
+
+test('a story that boards twice is aboard once, and both who brought it are told', async () => {
+  const board = open({ LANES_OPEN_MAX: '1' });
+  await board(['first']);
+  const both = Promise.all([board(['twin', 'a']), board(['twin', 'b'])]);
+  started[0]!.end();
+  await both;
+  expect(started[1]!.ids).toEqual(['twin', 'a', 'b']);
+});
+
+test('a lane that Temporal does not take is told to all aboard, and is the same lane when they come again', async () => {
+  const board = open();
+  refusal = new Error('Temporal is away');
+  await expect(board(['a', 'b'])).rejects.toThrow('Temporal is away');
+  refusal = undefined;
+  await board(['b', 'a']);
+  await board(['c']);
+  const again = open();
+  await again(['a', 'b']);
+  expect(started.map((one) => one.name)).toEqual(['orderLane', 'orderWorkflow', 'orderLane']);
+  expect(started[2]!.workflowId).toBe(started[0]!.workflowId);
+});
+
+test('a workflow that does not end gives its place free after a while', async () => {
+  const board = open({ LANES_OPEN_MAX: '1' });
+  await board(['waits for a person']);
+  await board(['next']);
+  expect(sizes()).toEqual([1, 1]);
+});
+
+test('a domain without lanes, and an installation that wants none, gives every story its own workflow', async () => {
+  await open()(['a', 'b'], { ...order, laneSizeMax: 1 });
+  await open({ LANE_SIZE_MAX: '1' })(['c', 'd']);
+  expect(alone).toEqual(['a', 'b', 'c', 'd']);
+  expect(started).toEqual([]);
+});
