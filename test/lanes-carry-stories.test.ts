@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { WithStartWorkflowOperation } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { admitStarts, startAlone } from '../src/ingress/admit';
+import { openLanes } from '../src/ingress/lanes';
+import { openLog } from '../src/log';
+import { factsFrom, type StoredFact } from '../src/facts/read';
+import { ABOARD_ATTRIBUTE } from '../src/temporal/attributes';
+import { sweep } from '../src/sweeper/sweeper';
+import { order } from '../workflows/order/definition';
+import { openBench, type Bench } from './setup/bench';
+import { PARTS_TIMEOUT_MS } from './setup/stack';
+import { until } from './setup/until';
+
+/** Whatever happens aboard a lane, each story is told as if it had been alone: on a real Temporal and PostgreSQL. */
+
+let bench: Bench;
+beforeAll(async () => (bench = await openBench({ TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS: '2000' })), PARTS_TIMEOUT_MS);
+afterAll(() => bench.close());
+
+const PAID = ['OrderCreated', 'InventoryReserved', 'PaymentCaptured', 'OrderPaid'];
+const ABOARD = defineSearchAttributeKey(ABOARD_ATTRIBUTE, SearchAttributeType.KEYWORD_LIST);
+const LARGE = 'x'.repeat(200);
+
+function startOf(id: string, { items = [{ productId: 'SKU-1', quantity: 1, price: 10 }], total = 10, payments = [] as object[], edge = 'gateway' } = {}) {
+  const data = { orderId: id, clientId: 'client-1', total, status: 'PENDENTE', items, itemsCount: items.length, createdAt: new Date().toISOString() };
+  const fact = { type: 'OrderCreated', version: 1, at: data.createdAt, data, context: { edge, payments } };
+  const origin = { place: 'order_created/0/0', correlationId: id, traceparent: undefined, published: false };
+  const record = { topic: 'order_created', partition: 0, offset: '0', key: Buffer.from(id), value: null, headers: {}, rawHeaders: {}, timestamp: 0 };
+  return { kind: 'start' as const, id, fact, origin, record };
+}
+
+const ids = (count: number, prefix = '') => Array.from({ length: count }, () => `${prefix}${randomUUID()}`);
+
+/** Lets orders in as the doors do, at most two lanes open. */
+async function letIn(starts: readonly ReturnType<typeof startOf>[]): Promise<void> {
+  const { config, db, client } = bench;
+  const deps = { config: { ...config, LANES_OPEN_MAX: 2 }, db, temporal: client, hint: () => undefined, log: openLog(config, 'lanes') };
+  await admitStarts({ ...deps, start: openLanes(deps, startAlone(deps)) }, order, starts);
+}
+
+const factsOf = (id: string): Promise<StoredFact[]> => factsFrom(bench.db, order.name, id);
+const typesOf = async (id: string) => (await factsOf(id)).map((fact) => fact.type);
+async function over(wanted: readonly string[], limitMs = 30_000): Promise<void> {
+  const left = async () => (await bench.db.query<{ left: number }>(`SELECT count(*)::int AS left FROM unnest($1::text[]) AS w(id) WHERE NOT EXISTS (SELECT FROM order_view v WHERE v.id = w.id AND phase = 'done')`, [wanted])).rows[0]?.left;
+  await until(async () => (await left()) === 0, `${wanted.length} orders are over`, limitMs);
+}
+
+async function lanes(): Promise<{ workflowId: string; runId: string; aboard: string[] }[]> {
+  const found = [];
+  for await (const { workflowId, runId, typedSearchAttributes, type } of bench.client.workflow.list()) {
+    if (type === 'orderLane') found.push({ workflowId, runId, aboard: typedSearchAttributes.get(ABOARD) ?? [] });
+  }
+  return found;
+}
+
+test('two hundred orders ride in lanes of fifty, and each is told whole', async () => {
+  const workers = await bench.startWorkers();
+  try {
+    const orders = ids(200);
+    await letIn(orders.map((id) => startOf(id)));
+    await over(orders);
+    for (const id of orders) expect(await typesOf(id)).toEqual(PAID);
+    await until(async () => (await lanes()).length === 4, 'four lanes are listed');
+    expect((await lanes()).flatMap(({ aboard }) => aboard).sort()).toEqual([...orders].sort());
+    // One workflow task carries a lane: started, scheduled, started, completed, its markers, completed.
+    const [lane] = await lanes();
+    const history = await bench.client.workflow.getHandle(lane!.workflowId).fetchHistory();
+    expect(history.events!.length).toBeLessThan(20);
+  } finally {
+    await workers.stop();
+  }
+});
+
+test('whoever has to wait for a settlement leaves, and is answered by its own workflow', async () => {
+  const workers = await bench.startWorkers();
+  try {
+    const orders = ids(20);
+    const waiting = orders.filter((_, index) => index % 4 === 0);
+    await letIn(orders.map((id) => startOf(id, waiting.includes(id) ? { payments: [{ typePaymentId: 2, amount: 10 }] } : {})));
+    await over(orders.filter((id) => !waiting.includes(id)));
+    for (const id of waiting) {
+      await until(async () => (await typesOf(id)).length === 2, 'it waits');
+      const verdict = await bench.client.workflow.getHandle(`order/${id}`).executeUpdate('ask', { args: [{ id: `pay-${id}`, type: 'pay', data: {} }] });
+      expect(verdict).toBe('granted');
+      expect(await typesOf(id)).toEqual(PAID);
+    }
+  } finally {
+    await workers.stop();
+  }
+});
+
+test('an order that is asked while it is aboard is answered at once, and told once', async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let first = true;
+  const workers = await bench.startWorkers(async (name, args, run) => {
+    // The lane stands before the provider; the order's own workflow, which the question starts, comes past.
+    if (name === 'capturePayments' && (args[0] as unknown[]).length > 1 && first) {
+      first = false;
+      await held;
+    }
+    return run();
+  });
+  try {
+    const orders = ids(10);
+    const [asked, ...others] = orders;
+    await letIn(orders.map((id) => startOf(id)));
+    await until(async () => (await typesOf(asked!)).length === 2, 'the lane has reserved');
+    const start = new WithStartWorkflowOperation('orderWorkflow', {
+      workflowId: `order/${asked}`, taskQueue: bench.config.TEMPORAL_TASK_QUEUE, args: [asked!], workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+    const verdict = await bench.client.workflow.executeUpdateWithStart('ask', { args: [{ id: 'c', type: 'cancel', data: {} }], startWorkflowOperation: start });
+    expect(verdict).toBe('granted');
+    release();
+    await over(orders);
+    expect(await typesOf(asked!)).toEqual(['OrderCreated', 'InventoryReserved', 'PaymentDeclined', 'InventoryReleased', 'OrderFailed']);
+    for (const id of others) expect(await typesOf(id)).toEqual(PAID);
+  } finally {
+    release();
+    await workers.stop();
+  }
+});
+
+test('an order that cannot be told for its data leaves alone, and takes nobody with it', async () => {
+  const bad = randomUUID();
+  const workers = await bench.startWorkers(async (name, args, run) => {
+    if (name === 'reserveStock') for (const one of args[0] as { id: string; before: { clientId: string } }[]) if (one.id === bad) one.before.clientId = 'no\u0000body';
+    return run();
+  });
+  try {
+    const good = ids(10);
+    await letIn([...good.slice(0, 5), bad, ...good.slice(5)].map((id) => startOf(id)));
+    await over(good);
+    expect(await typesOf(bad)).toEqual(['OrderCreated']);
+    await until(async () => (await bench.client.workflow.getHandle(`order/${bad}`).describe()).status.name === 'FAILED', 'its own workflow says why');
+  } finally {
+    await workers.stop();
+  }
+});
+
+test('a lane that was terminated orphans nobody', async () => {
+  let hold = true;
+  const workers = await bench.startWorkers(async (name, _args, run) => {
+    if (hold && name === 'capturePayments') await until(() => !hold, 'let go', 60_000);
+    return run();
+  });
+  try {
+    const before = new Set((await lanes()).map(({ workflowId }) => workflowId));
+    const orders = ids(30);
+    await letIn(orders.map((id) => startOf(id)));
+    await until(async () => (await typesOf(orders[0]!)).length === 2, 'the lane has reserved');
+    await until(async () => (await lanes()).length > before.size, 'the lane is listed');
+    for (const { workflowId } of await lanes()) if (!before.has(workflowId)) await bench.client.workflow.getHandle(workflowId).terminate('test');
+    hold = false;
+    const { config, db, client } = bench;
+    const log = openLog(config, 'sweeper');
+    await until(async () => (await sweep({ config: { ...config, STUCK_AFTER_MS: 500 }, db, temporal: client, log }, order)) === 0, 'nothing is left to sweep', 30_000);
+    await over(orders);
+    for (const id of orders) expect(await typesOf(id)).toEqual(PAID);
+  } finally {
+    hold = false;
+    await workers.stop();
+  }
+});
+
+test('thirty orders too large to be opened together are all told', async () => {
+  const workers = await bench.startWorkers();
+  try {
+    const items = Array.from({ length: 400 }, (_, index) => ({ productId: `${index}-${LARGE}`, quantity: 1, price: 0.01 }));
+    const orders = ids(30);
+    await letIn(orders.map((id) => startOf(id, { items, total: 4 })));
+    await over(orders, 60_000);
+    for (const id of orders) expect(await typesOf(id)).toEqual(PAID);
+  } finally {
+    await workers.stop();
+  }
+}, 90_000);
