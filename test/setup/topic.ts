@@ -1,4 +1,4 @@
-import { KafkaJSProtocolError, type Kafka } from 'kafkajs';
+import { KafkaJSProtocolError, type Admin, type Kafka } from 'kafkajs';
 import type { Config } from '../../src/config';
 import { clusterName, openKafka } from '../../src/kafka/client';
 import { openLog } from '../../src/log';
@@ -40,10 +40,18 @@ export async function recordsOn(config: Config, topic: string): Promise<SeenReco
   return seen;
 }
 
+/** A busy machine takes its time over some thirty topics of twelve partitions. */
+const LEADERS_WITHIN_MS = 60_000;
+
 /** A topic that was just made takes nothing until its partitions have leaders. */
 export async function awaitLeaders(config: Config, names: readonly string[]): Promise<void> {
-  const kafka = openKafka(config, openLog(config, 'reader'));
-  await Promise.all(names.map((name) => endsOf(kafka, name)));
+  const admin = openKafka(config, openLog(config, 'reader')).admin();
+  await admin.connect();
+  try {
+    for (const name of names) await endsBy(admin, name);
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 /** Where each partition ends; a topic that was just made has no leaders at first. */
@@ -51,15 +59,19 @@ async function endsOf(kafka: Kafka, name: string): Promise<Map<number, bigint>> 
   const admin = kafka.admin();
   await admin.connect();
   try {
-    let ends: Awaited<ReturnType<typeof admin.fetchTopicOffsets>> | undefined;
-    await until(async () => {
-      ends = await admin.fetchTopicOffsets(name).catch(whenLeaderless);
-      return ends !== undefined;
-    }, `${name} has leaders`);
-    return new Map(ends?.map(({ partition, high }) => [partition, BigInt(high)]));
+    return await endsBy(admin, name);
   } finally {
     await admin.disconnect();
   }
+}
+
+async function endsBy(admin: Admin, name: string): Promise<Map<number, bigint>> {
+  let ends: Awaited<ReturnType<typeof admin.fetchTopicOffsets>> | undefined;
+  await until(async () => {
+    ends = await admin.fetchTopicOffsets(name).catch(whenLeaderless);
+    return ends !== undefined;
+  }, `${name} has leaders`, LEADERS_WITHIN_MS);
+  return new Map(ends?.map(({ partition, high }) => [partition, BigInt(high)]));
 }
 
 function whenLeaderless(thrown: unknown): undefined {
