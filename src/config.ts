@@ -55,6 +55,18 @@ const environment = z.object({
 
   REDIS_URL: secret.optional(),
 
+  /** RabbitMQ, which carries notifications; unset, a Kafka topic does. */
+  AMQP_URL: z.url({ protocol: /^amqps?$/ }).transform((value) => new Secret(value)).optional(),
+  /** Where letters are handed over; user and password in it where the server wants them. */
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).default('smtp://127.0.0.1:1025').transform((value) => new Secret(value)),
+  /** The sender of every letter: an address, or `Name <address>`. */
+  MAIL_FROM: z.string().regex(/^(?:[^\r\n<>"@]{1,100}<)?[^\s<>"@]{1,64}@[^\s<>"@]{1,190}>?$/, 'is no address and no `Name <address>`').default('Fazenda <no-reply@fazenda.localhost>'),
+  /** A mail server that says nothing for this long is given up. */
+  SMTP_TIMEOUT_MS: milliseconds(30_000),
+  /** Where the mailbox, a stand-in for a mail server, takes letters and shows them. */
+  MAILBOX_SMTP_PORT: port.default(1025),
+  MAILBOX_PORT: port.default(8025),
+
   /** Stories that may work at once before the doors wait. */
   OPEN_STORIES_MAX: count(2_000),
   /** Lanes, or stories riding alone, that one process has open before the next ones wait for company. */

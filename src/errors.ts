@@ -35,6 +35,7 @@ export const ERROR_CATALOGUE = {
   FZ_POSTGRES_AWAY: { status: 503, retryable: true, next: 'Try again when PostgreSQL is back.' },
   FZ_STORAGE_AWAY: { status: 503, retryable: true, next: 'Try again when the object store is back.' },
   FZ_PAYMENTS_AWAY: { status: 503, retryable: true, next: 'The payment provider is asked again until it answers; its keys keep that safe.' },
+  FZ_QUEUE_AWAY: { status: 503, retryable: true, next: 'Notifications wait in Kafka and go on when their queue is back.' },
   FZ_GATEWAY_AWAY: { status: 503, retryable: true, next: 'Connect again later with the last version that you saw.' },
   FZ_RECORD_EMPTY: { status: 422, retryable: false, next: 'Send a record with a value.' },
   FZ_RECORD_TOO_LARGE: { status: 413, retryable: false, next: 'Keep a record value at or below 1 MiB.' },

@@ -4,6 +4,7 @@ import type { Config } from '../config';
 import { clusterName, openKafka, PROMPT } from '../kafka/client';
 import { FACT_TOPICS, GATEWAY_GROUP } from '../live/hints';
 import type { Logger } from '../log';
+import { NOTIFICATIONS_GROUP, noticesByTopic } from '../notify/compose';
 
 /** How far one of our groups is behind on one topic. */
 export interface GroupLag {
@@ -19,6 +20,7 @@ function groups(): Map<string, Set<string>> {
   for (const { doors } of domains) {
     for (const { group, topic } of doors) all.set(group, (all.get(group) ?? new Set()).add(topic));
   }
+  all.set(NOTIFICATIONS_GROUP, new Set(noticesByTopic().keys()));
   return all;
 }
 

@@ -19,11 +19,13 @@ const DEAD_LETTER_BYTES_MAX = MESSAGE_BYTES_MAX + 1_048_576;
  */
 const READABLE_COMPRESSION = 'gzip';
 
-/** Every topic by its name in the contracts: facts out, doors in, and a dead-letter topic for each door. */
+/** Every topic by its name in the contracts: facts out, doors in, and a dead-letter topic for each that is read. */
 export function topicNames(): { topics: string[]; doors: string[]; deadLetters: string[] } {
   const doors = domains.flatMap((domain) => domain.doors.map((door) => door.topic));
   const facts = domains.flatMap((domain) => Object.values(domain.topics));
-  return { topics: [...new Set([...facts, ...doors])], doors, deadLetters: [...new Set(doors.map(deadLetterTopic))] };
+  // Whoever tells people of facts reads their topics, and puts aside what claims to be ours and is not.
+  const noticed = domains.flatMap(({ notices = {}, topics }) => Object.keys(notices).flatMap((type) => topics[type] ?? []));
+  return { topics: [...new Set([...facts, ...doors])], doors, deadLetters: [...new Set([...doors, ...noticed].map(deadLetterTopic))] };
 }
 
 /** Replication as the profile says: `dev` one broker, `prod` three with two in sync. */
@@ -44,14 +46,23 @@ function entryOf(config: Config, name: string, numPartitions: number, messageByt
 
 /** Creates what is missing; a topic that is there stays as its owner made it. */
 export async function createTopics(config: Config, log: Logger): Promise<string[]> {
+  const { topics, doors, deadLetters } = topicNames();
+  return await createMissing(config, log, [
+    ...topics.map((name) => entryOf(config, name, PARTITIONS, MESSAGE_BYTES_MAX, doors.includes(name) ? READABLE_COMPRESSION : 'producer')),
+    ...deadLetters.map((name) => entryOf(config, name, 1, DEAD_LETTER_BYTES_MAX)),
+  ]);
+}
+
+/** The same for topics that are nobody's contract, name to partitions. */
+export async function createOwnTopics(config: Config, log: Logger, partitionsByName: Readonly<Record<string, number>>): Promise<void> {
+  const wanted = Object.entries(partitionsByName).map(([name, partitions]) => entryOf(config, name, partitions, MESSAGE_BYTES_MAX));
+  await createMissing(config, log, wanted);
+}
+
+async function createMissing(config: Config, log: Logger, wanted: readonly ITopicConfig[]): Promise<string[]> {
   const admin = openKafka(config, log).admin();
   await admin.connect();
   try {
-    const { topics, doors, deadLetters } = topicNames();
-    const wanted = [
-      ...topics.map((name) => entryOf(config, name, PARTITIONS, MESSAGE_BYTES_MAX, doors.includes(name) ? READABLE_COMPRESSION : 'producer')),
-      ...deadLetters.map((name) => entryOf(config, name, 1, DEAD_LETTER_BYTES_MAX)),
-    ];
     const there = new Set(await admin.listTopics());
     const missing = wanted.filter(({ topic }) => !there.has(topic));
     if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true });

@@ -40,7 +40,7 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
 
 /** A letter about a fact: to whom, and what it says. Pure; the same fact gives the same letter. */
 export interface Notice {
-  /** Where the address is: the row of a table by its id. No row or no address: no letter, and that is counted. */
+  /** Where the address is: the row of a table by its `id`, a text. No row or no address: no letter, and that is counted. */
   readonly recipient: { readonly table: string; readonly addressColumn: string; id(data: object): string };
   /** One line; whatever would break it is taken out by the sender. */
   subject(data: object): string;

@@ -6,6 +6,7 @@ import { createdElsewhere, placed, requested } from './doors';
 import { orderHttp } from './http';
 import { orderLifecycle, type OrderFact, type OrderFacts, type OrderState } from './lifecycle';
 import { centsOf, decimalOf } from './money';
+import { orderNotices } from './notices';
 import { ORDER_TABLES } from './tables';
 import { orderView } from './view';
 import type { OrderLimits } from './workflow';
@@ -52,4 +53,5 @@ export const order = {
     priority: () => 3,
   },
   tables: ORDER_TABLES,
+  notices: orderNotices,
 } satisfies Domain<OrderState, OrderFact>;

@@ -1,0 +1,32 @@
+import { openPool } from '../src/facts/postgres';
+import { openConsumer } from '../src/kafka/consumer';
+import { openProducer } from '../src/kafka/producer';
+import { NOTIFICATIONS_GROUP } from '../src/notify/compose';
+import { dispatchChunk, noticedTopics } from '../src/notify/dispatch';
+import { openSlipQueue } from '../src/notify/open';
+import { keepRemembering } from '../src/notify/remember';
+import { runProcess } from '../src/process';
+import { openMetrics } from './hosting';
+
+/** Makes notifications of facts that people are told of, and puts them on the queue. */
+void runProcess('dispatcher', async (running) => {
+  const { config, log, onStop, fail } = running;
+  await openMetrics('dispatcher', running);
+  const db = openPool(config, 'dispatcher');
+  onStop(() => db.end());
+  const producer = openProducer(config, log, { sendTimeoutMs: 10_000 });
+  producer.start();
+  onStop(() => producer.stop());
+  const queue = openSlipQueue(config, log, fail);
+  onStop(() => queue.stop());
+  onStop(keepRemembering({ db, queue, log }));
+
+  const deps = { db, producer, queue, log };
+  const options = {
+    group: NOTIFICATIONS_GROUP, topics: noticedTopics(), fromBeginning: true, chunkMax: config.INGRESS_CHUNK_MAX,
+    onChunk: (chunk: Parameters<typeof dispatchChunk>[1]) => dispatchChunk(deps, chunk),
+  };
+  const consumer = openConsumer(config, log, options, fail);
+  onStop(() => consumer.stop());
+  await consumer.start();
+});
