@@ -126,7 +126,7 @@ describe('the shop', () => {
   });
 
   test.each<[string, string]>([
-    ['too short', '1234567890'], ['a check digit that does not fit', '12345678901'], ['the other one', '12345678919'], ['eleven equal digits', '11111111111'], ['letters', '1234567890a'],
+    ['too short', '1234567890'], ['a check digit that does not fit', '12345678901'], ['the first of them', '12345678917'], ['eleven equal digits', '11111111111'], ['letters', '1234567890a'],
   ])('a CPF is refused for %s', async (_what, cpf) => {
     const answer = await api.call('POST', '/v1/clients', { name: 'a', email: 'a@b.co', phone: '1', cpf });
     expect([answer.status, paths(answer)]).toEqual([422, ['cpf']]);

@@ -15,7 +15,7 @@ const CUSTOMER = '06f3bbf9-24ad-4d18-9d0d-7fad5b5f5cbf';
 
 /** The record of the seed, as it stands there. */
 const S1 = { correlationId: CORRELATION, customerId: CUSTOMER, items: [{ sku: 'SKU-1', quantity: 2 }], totalAmount: 150, createdAt: '2025-12-05T21:15:00.000Z' };
-const S3 = { orderId: 'o-1', clientId: '1', items: [{ productId: '7', quantity: 3, price: 0.1 }, { productId: '8', quantity: 1, price: 0.2 }], total: 0.5, payments: [{ typePaymentId: 1, amount: 0.3 }, { typePaymentId: 2, amount: 0.2 }] };
+const S3 = { orderId: 'o-1', clientId: '1', items: [{ productId: '7', quantity: 3, price: 1.1 }, { productId: '8', quantity: 1, price: 0.2 }], total: 3.5, payments: [{ typePaymentId: 1, amount: 3.3 }, { typePaymentId: 2, amount: 0.2 }] };
 const PARTNER = { orderId: '507f1f77bcf86cd799439011', clientId: '1', total: 4500.0, status: 'PENDENTE', items: [{ productId: '1', quantity: 1, price: 4500.0 }], itemsCount: 1, createdAt: '2024-01-15T10:30:00.000Z' };
 
 const firstOf = (door: StartDoor, message: object) => door.first({ message: door.schema.parse(message) as never, headers: {}, sentAt: SENT_AT });
@@ -86,7 +86,7 @@ describe('the record on orders.create', () => {
     const { id, at, data, context } = firstOf(placed, S3);
     expect([id, at, context]).toEqual(['o-1', SENT_AT, { edge: 'shop', payments: S3.payments }]);
     expect(JSON.stringify(data)).toBe(
-      `{"orderId":"o-1","clientId":"1","total":0.5,"status":"PENDENTE","items":[{"productId":"7","quantity":3,"price":0.1},{"productId":"8","quantity":1,"price":0.2}],"itemsCount":2,"createdAt":"${SENT_AT}"}`,
+      `{"orderId":"o-1","clientId":"1","total":3.5,"status":"PENDENTE","items":[{"productId":"7","quantity":3,"price":1.1},{"productId":"8","quantity":1,"price":0.2}],"itemsCount":2,"createdAt":"${SENT_AT}"}`,
     );
   });
 
@@ -96,9 +96,9 @@ describe('the record on orders.create', () => {
   });
 
   test.each<[string, object]>([
-    ['total', { total: 0.51, payments: [] }], ['total', { total: 0.49, payments: [] }], ['payments', { payments: [{ typePaymentId: 1, amount: 0.51 }] }],
+    ['total', { total: 3.51, payments: [] }], ['total', { total: 3.49, payments: [] }], ['payments', { payments: [{ typePaymentId: 1, amount: 3.51 }] }],
     ['items.0.price', { items: [{ productId: '7', quantity: 1, price: 0.125 }] }], ['payments.0.amount', { payments: [{ typePaymentId: 1, amount: 0.125 }] }],
-    ['payments.0.typePaymentId', { payments: [{ typePaymentId: 0, amount: 0.5 }] }], ['clientId', { clientId: 1 }], ['orderId', { orderId: '' }],
+    ['payments.0.typePaymentId', { payments: [{ typePaymentId: 0, amount: 3.5 }] }], ['clientId', { clientId: 1 }], ['orderId', { orderId: '' }],
   ])('is refused for its %s: %j, and for nothing else', (field, wrong) => expect(faultsOf(placed, { ...S3, ...wrong })).toEqual([field]));
 
   test('the dearest order there is adds up to the cent, and one that is dearer is none', () => {
