@@ -1,11 +1,11 @@
 import type { Pool } from 'pg';
 import { order } from '../workflows/order/definition';
 import type { OrderFact, OrderReason, OrderState } from '../workflows/order/lifecycle';
-import { unitsOf } from '../workflows/order/money';
 import type { Placed } from '../workflows/kernel/lifecycle';
 import type { Recorded, Telling } from '../workflows/kernel/recording';
 import { Allotter } from './stock/allot';
 import { clientNames, hold, lockHeld, lockShelves, settle, type Reservation, type Settlement } from './stock/books';
+import { closingFact, inventoryFact } from './stock/facts';
 import { tellEffects, type ToldEffect } from './told-effects';
 
 export type OrderTelling = Telling<Placed<OrderState>>;
@@ -77,17 +77,3 @@ const closing: ToldEffect<ReasonedTelling, Ending> = {
   },
   make: releasing.make,
 };
-
-function inventoryFact(type: `Inventory${string}` & OrderFact['type'], { id, version, at, before, reason }: ReasonedTelling): OrderFact {
-  const items = before.items.map(({ productId, quantity }) => ({ productId, quantity }));
-  return { type, version, at, data: { orderId: id, items, ...(reason && { reason }) } };
-}
-
-/** Only an order whose payment was captured is paid, and nothing unpays it. */
-function closingFact({ id, version, at, before, reason }: ReasonedTelling, clientName: string | null): OrderFact {
-  const total = unitsOf(before.totalCents);
-  const whose = { orderId: id, clientId: before.clientId, clientName };
-  if (before.step === 'closing') return { type: 'OrderPaid', version, at, data: { ...whose, status: 'PAGO', total, updatedAt: at } };
-  const status = reason === 'cancelled' ? 'CANCELADO' : 'FALHA';
-  return { type: 'OrderFailed', version, at, data: { ...whose, status, total, updatedAt: at } };
-}

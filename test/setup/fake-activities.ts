@@ -1,75 +1,37 @@
 import { Context } from '@temporalio/activity';
 import type { Activities } from '../../activities';
-import type { AssignRequest } from '../../activities/agents';
+import type { AgentActivities, AssignRequest } from '../../activities/agents';
 import { coded } from '../../activities/failure';
 import { technicalFault } from '../../activities/model/patience';
-import type { Draft, GenerateRequest } from '../../activities/models';
-import type { PaymentActivities } from '../../activities/payments';
-import type { StockActivities } from '../../activities/stock';
-import type { StoreRequest } from '../../activities/storage';
-import type { JudgeRequest } from '../../activities/validation';
+import type { Draft, GenerateRequest, ModelActivities } from '../../activities/models';
+import type { StorageActivities, StoreRequest } from '../../activities/storage';
+import type { JudgeRequest, ValidationActivities } from '../../activities/validation';
 import type { ContentFact, RuleFailure } from '../../workflows/content/lifecycle';
 import type { ContentLimits } from '../../workflows/content/workflow';
-import type { Fact, Mail } from '../../workflows/kernel/fact';
-import type { Opened, Proposal, Recorded } from '../../workflows/kernel/recording';
+import { FakeStores, type StoreScript } from './fake-stores';
+
+/** What a content task may cause. */
+type ContentActivities = Pick<Activities, keyof AgentActivities | keyof ModelActivities | keyof StorageActivities | keyof ValidationActivities>;
 
 const HEARTBEAT_EVERY_MS = 50;
 
 /**
- * FAKES. The time-skipping server judges a story's decisions, and needs no stores for that: facts live in a
- * Map and effects answer by script. What a story can see of a store is kept as `activities/facts.ts` keeps
- * it: the first writer of a version wins, a proposal that was stored before is answered `told` and not
- * `yours` (also to the run that wrote it), nothing is stored without its predecessor, and a refill is told
- * again fact by fact. The faults of a model become failures by the real `technicalFault`.
+ * FAKES of what a content task causes; effects answer by script. The faults of a model become failures by the
+ * real `technicalFault`.
  */
-export class FakeActivities implements Omit<Activities, keyof PaymentActivities | keyof StockActivities> {
-  readonly facts = new Map<string, Fact[]>();
-  readonly mail = new Map<string, Mail[]>();
+export class FakeActivities extends FakeStores<ContentFact, ContentLimits> implements ContentActivities {
   /** Requests in the order in which they came, tries of a model with the server's time of each. */
   readonly asked = { assign: [] as AssignRequest[], generate: [] as (GenerateRequest & { readonly at: number })[], judge: [] as JudgeRequest[], store: [] as StoreRequest[] };
 
-  /** What happens in the place of an effect; a test changes what its story is about. */
   script: Script = {};
 
   /**
    * `clock`: the server's time, ms. The test server says of a retry that it was scheduled when the try before
    * it failed, without the wait (seen with 1.38.0); a real one counts the wait in. So tries are timed by its clock.
    */
-  constructor(readonly limits: ContentLimits, private readonly clock: () => Promise<number>) {}
-
-  factsOf(id: string): ContentFact[] {
-    return (this.facts.get(id) ?? []) as ContentFact[];
+  constructor(limits: ContentLimits, private readonly clock: () => Promise<number>) {
+    super(limits);
   }
-
-  /** Somebody else, or the door, tells a fact; false where its version is taken or its predecessor lacks. */
-  tell(id: string, fact: Fact): boolean {
-    const known = this.facts.get(id) ?? [];
-    if (fact.version !== known.length + 1) return false;
-    this.facts.set(id, [...known, fact]);
-    return true;
-  }
-
-  // An activity is called without its object: each is bound.
-  readonly recordFacts = async (_domain: string, proposals: readonly Proposal[]): Promise<Recorded[]> =>
-    Promise.all(
-      proposals.map(async ({ id, version, fact, refill = [] }): Promise<Recorded> => {
-        const reason = await this.script.beforeRecord?.(fact as ContentFact, id);
-        if (reason) return { id, version, outcome: 'refused', reason };
-        for (const known of refill) this.tell(id, known);
-        const stored = this.tell(id, fact);
-        await this.script.afterRecord?.(fact as ContentFact, id);
-        if (stored) return { id, version, outcome: 'yours' };
-        const facts = this.factsOf(id).slice(version - 1);
-        return facts.length > 0 ? { id, version, outcome: 'told', facts } : { id, version, outcome: 'lacking', has: this.factsOf(id).length };
-      }),
-    );
-
-  readonly openStories = async (_domain: string, ids: readonly string[]): Promise<Opened<ContentLimits>[]> =>
-    ids.map((id) => ({ id, version: 1, facts: this.factsOf(id), mail: this.mail.get(id) ?? [], limits: this.limits }));
-
-  readonly startOwnWorkflows = async (): Promise<void> => {
-    throw new Error('a story that has its own workflow already must not leave it');
-  };
 
   readonly assignAgents: Activities['assignAgents'] = async (requests) =>
     Promise.all(
@@ -130,7 +92,7 @@ export class FakeActivities implements Omit<Activities, keyof PaymentActivities 
 }
 
 /** Each hook may wait, or throw what its effect would; without one, all goes well. */
-export interface Script {
+export interface Script extends StoreScript<ContentFact> {
   readonly assign?: (request: AssignRequest) => Promise<void>;
   /** Whatever it throws is a technical fault of the model. */
   readonly model?: (request: GenerateRequest, cancelled: AbortSignal) => Promise<void>;
@@ -139,9 +101,6 @@ export interface Script {
   /** The rules that the draft broke. */
   readonly judge?: (request: JudgeRequest) => Promise<readonly RuleFailure[]>;
   readonly store?: (request: StoreRequest) => Promise<void>;
-  /** A text is the reason for which the database will never take the fact. */
-  readonly beforeRecord?: (fact: ContentFact, id: string) => Promise<string | undefined>;
-  readonly afterRecord?: (fact: ContentFact, id: string) => Promise<void>;
 }
 
 /** What the model of these stories writes in an attempt, by reference. */

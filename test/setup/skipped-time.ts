@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
 import { workflowId } from '../../src/facts/identity';
 import { content } from '../../workflows/content/definition';
 import type { ContentFact } from '../../workflows/content/lifecycle';
@@ -9,13 +9,11 @@ import { GENERATOR_QUEUE } from '../../workflows/content/queue';
 import type { contentWorkflow } from '../../workflows/content/workflow';
 import { mailSignal } from '../../workflows/kernel/carry';
 import type { Mail } from '../../workflows/kernel/fact';
-import { workflowBundle } from './compiled';
 import { FakeActivities } from './fake-activities';
-import { timeSkippingServer } from './stack';
+import { openSkippedServer } from './skipped-server';
 import { until } from './until';
 
 const QUEUE = 'skipped-time';
-const SERVER_START_MS_MAX = 120_000;
 
 /** Stories on a server whose clock jumps over waits; a fresh one for each file, as it takes one test at a time. */
 export interface SkippedTime {
@@ -38,13 +36,7 @@ export interface SkippedStory {
 export const CANCEL: Mail = { id: 'cancel-1', type: 'cancel', data: { by: 'ana', reason: 'changed my mind' } };
 
 export async function openSkippedTime(): Promise<SkippedTime> {
-  // The faults of these stories are meant; their log would hide everything else.
-  Runtime.install({
-    logger: new DefaultLogger('ERROR'),
-    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
-  });
-  const codePath = await workflowBundle();
-  const environment = await startServer(await timeSkippingServer());
+  const { environment, codePath } = await openSkippedServer();
   return {
     async begin(created = {}) {
       const id = randomUUID();
@@ -56,18 +48,6 @@ export async function openSkippedTime(): Promise<SkippedTime> {
     },
     close: () => environment.teardown(),
   };
-}
-
-/** The SDK gives the server 5 s, fixed, to come up; a machine that is busy needs longer, and it is started anew. */
-async function startServer(path: string): Promise<TestWorkflowEnvironment> {
-  const deadline = Date.now() + SERVER_START_MS_MAX;
-  for (;;) {
-    try {
-      return await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
-    } catch (thrown) {
-      if (!/did not start within/.test(String(thrown)) || Date.now() > deadline) throw thrown;
-    }
-  }
 }
 
 function openStory(environment: TestWorkflowEnvironment, codePath: string, id: string, stores: FakeActivities): SkippedStory {
