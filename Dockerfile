@@ -20,6 +20,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
 COPY --from=build --chown=node:node /app/package.json /app/package-lock.json ./
 COPY --from=build --chown=node:node /app/node_modules node_modules
 COPY --from=build --chown=node:node /app/dist dist
+# A volume that is mounted there takes its owner from here.
+RUN mkdir /data && chown node:node /data
 USER node
 STOPSIGNAL SIGTERM
 CMD ["node", "dist/workers/api.js"]

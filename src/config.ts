@@ -66,6 +66,8 @@ const environment = z.object({
   /** Where the mailbox, a stand-in for a mail server, takes letters and shows them. */
   MAILBOX_SMTP_PORT: port.default(1025),
   MAILBOX_PORT: port.default(8025),
+  /** Its page has no password: only a container, whose ports are published on loopback, has to listen beyond it. */
+  MAILBOX_HOST: z.string().default('127.0.0.1'),
 
   /** Stories that may work at once before the doors wait. */
   OPEN_STORIES_MAX: count(2_000),

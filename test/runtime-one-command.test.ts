@@ -4,10 +4,13 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning, parseIdentity, signalGroup, type ProcessIdentity } from '../src/runtime/identity';
 import type { Endpoints } from '../src/runtime/parts';
+import { findRabbitmq } from '../src/runtime/parts/rabbitmq';
 import { PROCESS_NAMES } from '../src/runtime/processes';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
 import { removeTempHomes, tempHome } from './setup/temp-home';
 
+/** RabbitMQ is done without where the machine has none. */
+const PARTS = ['kafka', 'postgres', 's3', 'temporal', ...(findRabbitmq(process.env) === undefined ? [] : ['rabbitmq'])];
 const POLL_MS = 100;
 const BACK_WITHIN_MS = 30_000;
 const STOPPED_WITHIN_MS = 15_000;
@@ -82,10 +85,10 @@ test('npm start brings all up, heals what is killed, stops by a signal to npm or
   const first = npmStart(home);
   const { api } = await ready(home, first);
   expect(statSync(join(home, 'endpoints.json')).mode & 0o077).toBe(0);
-  for (const word of [`localhost:${new URL(api).port}`, 'Admin token', 'npx fazenda submit --watch']) expect(first.said()).toContain(word);
+  for (const word of [`localhost:${new URL(api).port}`, 'Admin token', 'npx fazenda submit --watch', 'Mailbox', 'RabbitMQ']) expect(first.said()).toContain(word);
 
   const before = recorded(home);
-  expect([...before.keys()].sort()).toEqual([...PROCESS_NAMES, 'kafka', 'postgres', 's3', 'temporal'].sort());
+  expect([...before.keys()].sort()).toEqual([...PROCESS_NAMES, ...PARTS].sort());
   for (const name of PROCESS_NAMES) process.kill(before.get(name)?.pid ?? 0, 'SIGKILL');
   const healed = (name: string): boolean => {
     const now = recorded(home).get(name);

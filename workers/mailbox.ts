@@ -10,8 +10,8 @@ void runProcess('mailbox', async (running) => {
   const { config, log, onStop } = running;
   await openMetrics('mailbox', running);
   const store = new MailboxStore(join(config.FAZENDA_HOME, 'data', 'mailbox'));
-  const sink = await openSink({ host: config.HOST, port: config.MAILBOX_SMTP_PORT, log, keep: (letter) => store.add(letter) });
+  const sink = await openSink({ host: '127.0.0.1', port: config.MAILBOX_SMTP_PORT, log, keep: (letter) => store.add(letter) });
   onStop(() => sink.close());
-  const page = await servePage({ host: config.HOST, port: config.MAILBOX_PORT, all: () => store.all() });
+  const page = await servePage({ host: config.MAILBOX_HOST, port: config.MAILBOX_PORT, all: () => store.all() });
   onStop(() => page.close());
 });

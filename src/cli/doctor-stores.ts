@@ -10,7 +10,7 @@ const READY_TIMEOUT_MS = 5_000;
 /** What runs from this home, and whether it answers where it says it is. */
 export async function checkStores(config: Config, endpoints: Endpoints | undefined): Promise<Finding[]> {
   if (!endpoints) return [bad('home', `nothing runs from ${homeFolder()}`, 'Start it with npm start, or set FAZENDA_HOME.'), await checkPort(config.PORT)];
-  const { api, temporalUi, s3, redis, clickhouse, schemaRegistry } = endpoints;
+  const { api, temporalUi, s3, redis, amqp, smtp, mailbox, clickhouse, schemaRegistry } = endpoints;
   const addresses: readonly (readonly [string, readonly string[] | null])[] = [
     ['kafka', config.KAFKA_BROKERS],
     ['temporal', [config.TEMPORAL_ADDRESS]],
@@ -18,6 +18,9 @@ export async function checkStores(config: Config, endpoints: Endpoints | undefin
     ['postgres', [config.DATABASE_URL.reveal()]],
     ['s3', s3 === null ? null : [s3.endpoint]],
     ['redis', redis === null ? null : [redis]],
+    ['rabbitmq', amqp === null ? null : [amqp]],
+    ['mail server', smtp === null ? null : [smtp]],
+    ['mailbox', mailbox === null ? null : [mailbox]],
     ['schema registry', schemaRegistry === null ? null : [schemaRegistry]],
     ['clickhouse', clickhouse === null ? null : [clickhouse]],
   ];

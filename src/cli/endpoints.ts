@@ -54,13 +54,15 @@ export function isNamed(variables: readonly string[], env: NodeJS.ProcessEnv = p
 
 function environmentOf(endpoints: Endpoints | undefined): NodeJS.ProcessEnv {
   if (!endpoints) return {};
-  const { kafka, temporal, temporalNamespace, postgres, s3, redis } = endpoints;
+  const { kafka, temporal, temporalNamespace, postgres, s3, redis, amqp, smtp } = endpoints;
   return {
     ...(kafka && { KAFKA_BROKERS: kafka }),
     ...(temporal && { TEMPORAL_ADDRESS: temporal }),
     ...(temporalNamespace && { TEMPORAL_NAMESPACE: temporalNamespace }),
     ...(postgres && { DATABASE_URL: postgres }),
     ...(redis && { REDIS_URL: redis }),
+    ...(amqp && { AMQP_URL: amqp }),
+    ...(smtp && { SMTP_URL: smtp }),
     ...(s3 && {
       S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket, S3_REGION: s3.region,
       S3_ACCESS_KEY_ID: s3.accessKeyId, S3_SECRET_ACCESS_KEY: s3.secretAccessKey,

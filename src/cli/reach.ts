@@ -20,7 +20,7 @@ function connects(address: string): Promise<boolean> {
   });
 }
 
-const PRESET_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'postgres:': 5432, 'postgresql:': 5432, 'redis:': 6379 };
+const PRESET_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'postgres:': 5432, 'postgresql:': 5432, 'redis:': 6379, 'amqp:': 5672, 'amqps:': 5671, 'smtp:': 587, 'smtps:': 465 };
 
 function placeOf(address: string): { host: string; port: number } {
   const { hostname, port, protocol } = new URL(address.includes('://') ? address : `tcp://${address}`);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config';
 import { FazendaError } from '../errors';
 import { openConsumer } from '../kafka/consumer';
@@ -13,6 +14,8 @@ const GROUP = 'notifier-group';
 const AT_ONCE = 10;
 const DELAYED_AT_ONCE = 50;
 const SEND_TIMEOUT_MS = 10_000;
+/** A first send waits this long for its connection, ms. */
+const CONNECT_TIMEOUT_MS = 5_000;
 const DUE_POLL_MS = 250;
 
 const TOPICS = Object.fromEntries([[QUEUE, PARTITIONS], [DEAD_QUEUE, 1], ...DELAYS_MS.map((delayMs) => [delayQueue(delayMs), 1])]) as Record<string, number>;
@@ -34,6 +37,7 @@ export function openKafkaQueue(config: Config, log: Logger, fail: (reason: unkno
       const made = openProducer(config, log, { sendTimeoutMs: SEND_TIMEOUT_MS });
       made.start();
       producer = made;
+      for (const by = Date.now() + CONNECT_TIMEOUT_MS; !made.connected && Date.now() < by && !stopped; ) await sleep(DUE_POLL_MS / 10);
       return made;
     })();
     return ready;
@@ -63,7 +67,7 @@ export function openKafkaQueue(config: Config, log: Logger, fail: (reason: unkno
     for (const record of chunk.records) {
       while (Date.now() < record.timestamp + delayMs) {
         if (stopped || chunk.stale()) throw new FazendaError('FZ_QUEUE_AWAY', 'left to the next member');
-        await new Promise((resolve) => setTimeout(resolve, Math.min(DUE_POLL_MS, record.timestamp + delayMs - Date.now())));
+        await sleep(Math.min(DUE_POLL_MS, record.timestamp + delayMs - Date.now()));
       }
       await send([{ topic: QUEUE, key: record.key, value: record.value, headers: record.rawHeaders }]);
     }

@@ -11,8 +11,10 @@ import { checkoutRoot } from './root';
 import { killAll, listenForStop } from './signals';
 import { startTable } from './table';
 
-const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3'];
-const PART_TITLES = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3' };
+const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3', 'rabbitmq'];
+/** Where one of these cannot be had, something else does its work, and the table says so. */
+const OPTIONAL_PARTS: readonly PartName[] = ['rabbitmq'];
+const PART_TITLES = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3', rabbitmq: 'RabbitMQ' };
 const MIGRATE_TIMEOUT_MS = 120_000;
 /** All is stopped within 15 s of the signal; what is left by then is ended by force. */
 const STOP_BY_MS = 13_000;
@@ -69,7 +71,7 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   told = (event) => track(partProgress, event);
   const giveUp = (): void => PARTS.forEach((name) => partProgress.of(name).fail('given up'));
   const parts = await startParts({
-    home: homeFolder, parts: PARTS, env: options.env, searchAttributes: options.searchAttributes, signal, onEvent: (event) => told(event),
+    home: homeFolder, parts: PARTS, optional: OPTIONAL_PARTS, env: options.env, searchAttributes: options.searchAttributes, signal, onEvent: (event) => told(event),
   }).catch((thrown: unknown) => {
     giveUp();
     throw thrown;
@@ -93,10 +95,10 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
     await rest.finished;
   }
   signal.throwIfAborted();
-  const endpoints = { ...parts.endpoints, api: planned.apiUrl };
+  const endpoints = { ...parts.endpoints, api: planned.apiUrl, smtp: planned.smtpUrl, mailbox: planned.mailboxUrl };
   publish(parts.home, endpoints);
   const tookMs = Date.now() - begunAt;
-  console.log(startTable({ endpoints, how: parts.how, processes: [...planned.children.keys()], adminToken, home: homeFolder, tookMs }));
+  console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], adminToken, home: homeFolder, tookMs }));
 }
 
 async function migrate(dist: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
@@ -132,6 +134,7 @@ function track(progress: Progress, event: PartEvent): void {
   const line = progress.of(event.part);
   if (event.kind === 'ready') line.done(event.text);
   else if (event.kind === 'failed') line.fail(event.text);
+  else if (event.kind === 'missing') line.done(`goes without: ${event.text}`);
   else line.step(event.text);
 }
 

@@ -10,9 +10,11 @@ export const PROCESS_STOP_TIMEOUT_MS = 9_000;
 const API_PORT = 3000;
 const GATEWAY_PORT = 3001;
 const METRICS_PORT = 9464;
+const MAILBOX_PORT = 8025;
+const MAILBOX_SMTP_PORT = 1025;
 
 /** fazenda's own processes, in the order they are shown. Each is `workers/<name>.js` of the compiled folder. */
-export const PROCESS_NAMES = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway'] as const;
+export const PROCESS_NAMES = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway', 'dispatcher', 'notifier', 'mailbox'] as const;
 export type ProcessName = (typeof PROCESS_NAMES)[number];
 
 export interface ProcessPlan {
@@ -30,6 +32,10 @@ export interface PlannedProcesses {
   readonly children: ReadonlyMap<ProcessName, SupervisedChild>;
   readonly apiUrl: string;
   readonly gatewayUrl: string;
+  /** Where letters are handed over. */
+  readonly smtpUrl: string;
+  /** Where they can be read; null where a real mail server takes them. */
+  readonly mailboxUrl: string | null;
 }
 
 /** Claims the ports and lays down each process's environment; nothing is started yet. */
@@ -37,11 +43,13 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
   const { home, ports } = plan;
   const api = await ports.claim(Number(plan.env.PORT || API_PORT));
   const gateway = await ports.claim(Number(plan.env.GATEWAY_PORT || GATEWAY_PORT));
+  const { names, smtpUrl, mailboxUrl, env: mail } = await planMail(plan);
   const metrics = new Map<ProcessName, number>();
-  for (const name of PROCESS_NAMES) if (name !== 'api') metrics.set(name, await ports.claim(METRICS_PORT));
+  for (const name of names) if (name !== 'api') metrics.set(name, await ports.claim(METRICS_PORT));
   const shared: NodeJS.ProcessEnv = {
     OBSERVABILITY__KAFKA_ENABLED: 'true',
     ...plan.env,
+    ...mail,
     PORT: String(api),
     GATEWAY_PORT: String(gateway),
     GATEWAY_URL: `http://127.0.0.1:${gateway}`,
@@ -67,8 +75,20 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
     };
   };
   return {
-    children: new Map(PROCESS_NAMES.map((name) => [name, new SupervisedChild(specOf(name), home.path('run', `${name}.json`), onEvent)])),
+    children: new Map(names.map((name) => [name, new SupervisedChild(specOf(name), home.path('run', `${name}.json`), onEvent)])),
     apiUrl: `http://127.0.0.1:${api}`,
     gatewayUrl: `http://127.0.0.1:${gateway}`,
+    smtpUrl,
+    mailboxUrl,
   };
+}
+
+/** A mailbox of ours takes the letters, unless the environment names a mail server. */
+async function planMail({ env, ports }: ProcessPlan): Promise<Pick<PlannedProcesses, 'smtpUrl' | 'mailboxUrl'> & { names: readonly ProcessName[]; env: NodeJS.ProcessEnv }> {
+  if (env.SMTP_URL) return { names: PROCESS_NAMES.filter((name) => name !== 'mailbox'), smtpUrl: env.SMTP_URL, mailboxUrl: null, env: {} };
+  const smtp = await ports.claim(Number(env.MAILBOX_SMTP_PORT || MAILBOX_SMTP_PORT));
+  const page = await ports.claim(Number(env.MAILBOX_PORT || MAILBOX_PORT));
+  const smtpUrl = `smtp://127.0.0.1:${smtp}`;
+  const settings = { SMTP_URL: smtpUrl, MAILBOX_SMTP_PORT: String(smtp), MAILBOX_PORT: String(page) };
+  return { names: PROCESS_NAMES, smtpUrl, mailboxUrl: `http://127.0.0.1:${page}`, env: settings };
 }

@@ -3,6 +3,8 @@ import type { Endpoints } from './parts';
 export interface StartTable {
   readonly endpoints: Endpoints;
   readonly how: Readonly<Record<string, string | undefined>>;
+  /** Parts that are done without, and why. */
+  readonly missing: Readonly<Record<string, string | undefined>>;
   readonly processes: readonly string[];
   readonly adminToken: string;
   readonly home: string;
@@ -10,7 +12,7 @@ export interface StartTable {
 }
 
 /** What a person needs to know once all runs: where everything is, how it was got, what to try next. */
-export function startTable({ endpoints, how, processes, adminToken, home, tookMs }: StartTable): string {
+export function startTable({ endpoints, how, missing, processes, adminToken, home, tookMs }: StartTable): string {
   const api = forBrowsers(endpoints.api ?? '');
   const rows: [string, string, string][] = [
     ['API and page', api, ''],
@@ -20,6 +22,10 @@ export function startTable({ endpoints, how, processes, adminToken, home, tookMs
     ['Kafka', endpoints.kafka ?? '', how.kafka ?? ''],
     ['PostgreSQL', withoutPassword(endpoints.postgres ?? ''), how.postgres ?? ''],
     ['S3', endpoints.s3 === null ? '' : `${endpoints.s3.endpoint}/${endpoints.s3.bucket}`, how.s3 ?? ''],
+    ['RabbitMQ', endpoints.amqp === null ? 'none: a Kafka topic carries notifications' : withoutPassword(endpoints.amqp), how.rabbitmq ?? missing.rabbitmq ?? ''],
+    endpoints.mailbox === null
+      ? ['Mail server', withoutPassword(endpoints.smtp ?? ''), 'external']
+      : ['Mailbox', forBrowsers(endpoints.mailbox), 'every letter that is sent'],
     ...(endpoints.redis === null ? [] : [['Redis', endpoints.redis, how.redis ?? ''] satisfies [string, string, string]]),
     ['Processes', processes.join(' · '), ''],
     ['Admin token', adminToken, ''],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { textOf } from '../../src/errors';
 import { installParts } from '../../src/runtime/parts';
+import { haveRabbitmq } from './rabbitmq';
 import { timeSkippingServer } from './stack';
 
 const LINE_EVERY_MS = 10_000;
@@ -28,4 +29,6 @@ export default async function begin(): Promise<void> {
     // The tests that need it will fail with the same words; those that need nothing can still be run.
     if (result.status === 'rejected') console.error(textOf(result.reason));
   }
+  const lacking = await haveRabbitmq(say);
+  if (lacking !== undefined) console.error(lacking);
 }

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
-import { textOf } from '../../errors';
+import { FazendaError, textOf } from '../../errors';
 import { Home } from '../home';
 import { PortBook } from '../ports';
 import { kafka } from './kafka';
 import type { Endpoints, Part, PartContext, PartName } from './part';
 import { postgres } from './postgres';
+import { rabbitmq } from './rabbitmq';
 import { redis } from './redis';
 import { obtain, runPart, STOP_TIMEOUT_MS, type RunningPart } from './running';
 import { s3 } from './s3';
@@ -15,7 +16,7 @@ export type { Endpoints, PartName } from './part';
 /** What happens to the parts of a start, for whoever shows it. */
 export interface PartEvent {
   readonly part: PartName;
-  readonly kind: 'step' | 'ready' | 'failed' | 'died' | 'restarted' | 'slow';
+  readonly kind: 'step' | 'ready' | 'missing' | 'failed' | 'died' | 'restarted' | 'slow';
   readonly text: string;
 }
 
@@ -23,6 +24,8 @@ export interface StartPartsOptions {
   /** Absolute, or relative to the working folder; made if it is not there. */
   readonly home: string;
   readonly parts: readonly PartName[];
+  /** Those of them without which the rest is started all the same; one that the environment names is never left out. */
+  readonly optional?: readonly PartName[];
   readonly env: NodeJS.ProcessEnv;
   /** Search attributes that Temporal registers, name to type (`Keyword`, `KeywordList`, `Int` …). */
   readonly searchAttributes?: Readonly<Record<string, string>>;
@@ -39,13 +42,15 @@ export interface RunningParts {
   readonly env: Readonly<Record<string, string>>;
   /** `external`, `path …`, `docker …` or `built …` by part. */
   readonly how: Readonly<Partial<Record<PartName, string>>>;
+  /** Optional parts that do not run, and why. */
+  readonly missing: Readonly<Partial<Record<PartName, string>>>;
   /** Crashes a part, for tests; it comes back on its port. An external one is left alone. */
   kill(part: PartName, signal?: NodeJS.Signals): void;
   /** Stops all parts, by force after 8 s unless told otherwise, frees the ports and gives the home back. May be called twice. */
   stop(stopTimeoutMs?: number): Promise<void>;
 }
 
-const PARTS: Readonly<Record<PartName, Part>> = { temporal, kafka, postgres, s3, redis };
+const PARTS: Readonly<Record<PartName, Part>> = { temporal, kafka, postgres, s3, redis, rabbitmq };
 
 /**
  * Starts the named parts side by side from one home and keeps them alive until `stop()`.
@@ -56,6 +61,7 @@ export async function startParts(options: StartPartsOptions): Promise<RunningPar
   const home = await Home.open(resolve(options.home));
   const ports = new PortBook();
   const running = new Map<PartName, RunningPart>();
+  const missing = new Map<PartName, string>();
   const failed = new AbortController();
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
   const tell = options.onEvent ?? ((): void => undefined);
@@ -68,6 +74,11 @@ export async function startParts(options: StartPartsOptions): Promise<RunningPar
       running.set(name, part);
       tell({ part: name, kind: 'ready', text: part.how });
     } catch (thrown) {
+      const dispensable = options.optional?.includes(name) === true && PARTS[name].external(options.env) === undefined;
+      if (dispensable && !signal.aborted && thrown instanceof FazendaError) {
+        missing.set(name, thrown.message);
+        return tell({ part: name, kind: 'missing', text: thrown.message });
+      }
       // The first fault is told; the others stop for its sake and have nothing to say.
       if (!signal.aborted) tell({ part: name, kind: 'failed', text: textOf(thrown) });
       failed.abort(thrown);
@@ -97,6 +108,7 @@ export async function startParts(options: StartPartsOptions): Promise<RunningPar
     endpoints: Object.assign(noEndpoints(), ...all.map((part) => part.facts.endpoints)),
     env: Object.assign({}, ...all.map((part) => part.facts.env)),
     how: Object.fromEntries([...running].map(([name, part]) => [name, part.how])),
+    missing: Object.fromEntries(missing),
     kill: (name, how = 'SIGKILL') => running.get(name)?.kill(how),
     stop,
   };

@@ -138,7 +138,7 @@ interface Address {
   readonly port: number;
 }
 
-const PORTS_BY_SCHEME: Readonly<Record<string, number>> = { 'postgres:': 5432, 'postgresql:': 5432, 'redis:': 6379, 'http:': 80, 'https:': 443 };
+const PORTS_BY_SCHEME: Readonly<Record<string, number>> = { 'postgres:': 5432, 'postgresql:': 5432, 'redis:': 6379, 'amqp:': 5672, 'amqps:': 5671, 'smtp:': 587, 'smtps:': 465, 'http:': 80, 'https:': 443 };
 
 /** The addresses in a URL, or in a list of `host:port`; credentials are left out. */
 export function addressesOf(text: string): Address[] {
