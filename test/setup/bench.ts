@@ -3,6 +3,8 @@ import type { Client } from '@temporalio/client';
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import type { Pool } from 'pg';
 import { createActivities, type Activities } from '../../activities';
+import type { PaymentProvider } from '../../activities/payment/port';
+import { simulatedProvider } from '../../activities/payment/simulated';
 import { readConfig, type Config } from '../../src/config';
 import { migrate } from '../../src/facts/migrate';
 import { openPool } from '../../src/facts/postgres';
@@ -44,17 +46,18 @@ export interface Bench {
 
 let runtimeInstalled = false;
 
-export async function openBench(env: Record<string, string> = {}): Promise<Bench> {
+/** @param payments who captures payments, given the bench's database; the simulated provider as it is, where none is given. */
+export async function openBench(env: Record<string, string> = {}, payments: (db: Pool) => PaymentProvider = simulatedProvider): Promise<Bench> {
   const parts = await realParts();
   const database = await ownDatabase(parts.DATABASE_URL ?? '');
   const base = { ...parts, DATABASE_URL: database.url, LOG_LEVEL: 'silent', TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS: '3000', S3_BUCKET: `b-${randomUUID()}`, ...env };
   const db = openPool(readConfig(base), 'bench');
   await migrate(db);
-  const bench = await openOn(base, db);
+  const bench = await openOn(base, db, payments(db));
   return { ...bench, close: async () => { await bench.close(); await db.end(); await database.drop(); } };
 }
 
-async function openOn(env: Record<string, string>, db: Pool): Promise<Bench> {
+async function openOn(env: Record<string, string>, db: Pool, payments: PaymentProvider): Promise<Bench> {
   const own = { ...env, TEMPORAL_NAMESPACE: await ownNamespace(env.TEMPORAL_ADDRESS ?? ''), TEMPORAL_TASK_QUEUE: randomUUID() };
   const config = readConfig(own);
   if (!runtimeInstalled) installRuntime(openLog(config, 'bench'));
@@ -62,7 +65,7 @@ async function openOn(env: Record<string, string>, db: Pool): Promise<Bench> {
   const store = openObjectStore(config);
   await store.ensureBucket();
   const { connection, client } = await connectTemporal(config);
-  const activities = createActivities({ config, db, store, temporal: client, hint: () => undefined });
+  const activities = createActivities({ config, db, store, payments, temporal: client, hint: () => undefined });
   const deps = { config, db, temporal: client, hint: () => undefined };
 
   const facts = (id: string) => factsFrom(db, content.name, id);
@@ -92,7 +95,7 @@ async function openOn(env: Record<string, string>, db: Pool): Promise<Bench> {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
-    emptyNamespace: () => openOn(env, db),
+    emptyNamespace: () => openOn(env, db, payments),
     async close() {
       await connection.close();
       store.close();
