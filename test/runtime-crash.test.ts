@@ -4,11 +4,12 @@ import { Kafka, logLevel } from 'kafkajs';
 import { Client } from 'pg';
 import { isRunning, parseIdentity, type ProcessIdentity } from '../src/runtime/identity';
 import { startParts, type PartEvent, type PartName, type RunningParts } from '../src/runtime/parts';
+import { findRabbitmq } from '../src/runtime/parts/rabbitmq';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
 import { removeTempHomes, tempHome } from './setup/temp-home';
 import { until } from './setup/until';
 
-const PARTS: PartName[] = ['temporal', 'kafka', 'postgres', 's3'];
+const PARTS: PartName[] = ['temporal', 'kafka', 'postgres', 's3', ...(findRabbitmq(process.env) === undefined ? [] : ['rabbitmq' as const])];
 const BACK_WITHIN_MS = 30_000;
 
 let home: string;
