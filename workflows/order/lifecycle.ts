@@ -142,7 +142,9 @@ function evolve(state: OrderState, fact: OrderFact): OrderState {
       return { ...state, status: 'paid', step: 'done', reserved: false, clientName: fact.data.clientName };
     case 'OrderFailed': {
       const { status, clientName } = fact.data;
-      return { ...state, status: status === 'CANCELADO' ? 'cancelled' : 'failed', step: 'done', reserved: false, clientName };
+      // Where nothing had to be undone, no fact has said why: then somebody asked for it.
+      const reason = state.reason ?? (status === 'CANCELADO' ? 'cancelled' : 'refused');
+      return { ...state, status: status === 'CANCELADO' ? 'cancelled' : 'failed', step: 'done', reserved: false, clientName, reason };
     }
     default:
       return unknownFact(fact);
