@@ -52,7 +52,8 @@ export async function startEntrant(name: EntrantName, stage: Stage, options: Ent
 }
 
 function childOf(name: string, args: readonly string[], env: Record<string, string>, { env: given, home }: Stage, { profileFolder }: EntrantOptions): SupervisedChild {
-  const profile = profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`] : [];
+  // Each thread leaves one of its own, named by Node.
+  const profile = profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${join(profileFolder, name)}`] : [];
   return new SupervisedChild(
     {
       name,

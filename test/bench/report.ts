@@ -6,7 +6,7 @@ export interface Round {
   readonly result: Result;
 }
 
-const HEAD = ['job', 'load', 'entrant', 'exact', 'missing', 'double', 'unordered', 'repeated', 'per s', 'CPU-ms', 'p50 ms', 'p99 ms', 'where the CPU went'];
+const HEAD = ['job', 'load', 'entrant', 'exact', 'missing', 'double', 'unordered', 'repeated', 'a workflow', 'per s', 'CPU-ms', 'p50 ms', 'p99 ms', 'where the CPU went'];
 
 /** The medians of each case over its rounds, side by side. A speed is shown only where every round was exact. */
 export function tableOf(rounds: readonly Round[]): string {
@@ -18,7 +18,7 @@ export function tableOf(rounds: readonly Round[]): string {
   }
   const rows = [HEAD, ...[...groups.values()].map(rowOf)];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => (column < 3 || column === 12 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ').trimEnd()).join('\n');
+  return rows.map((row) => row.map((cell, column) => (column < 3 || column === 13 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ').trimEnd()).join('\n');
 }
 
 function rowOf(rounds: readonly Round[]): string[] {
@@ -33,6 +33,7 @@ function rowOf(rounds: readonly Round[]): string[] {
   return [
     one.job, `${nameOf(one.load)}${one.kills ? ' kill -9' : ''}`, one.entrant, `${sum(({ exact }) => exact)}/${sum(({ of }) => of)}`,
     ...(['missing', 'double', 'unordered', 'repeated'] as const).map((name) => String(sum((result) => result[name]))),
+    middle(({ of, workflows }) => (workflows > 0 ? of / workflows : undefined), 1),
     middle(({ speed }) => speed?.perSecond, 0), middle(({ cpuMs }) => cpuMs?.total, 2),
     paced || one.kills ? middle(({ speed }) => speed?.p50Ms, 0) : '–', paced || one.kills ? middle(({ speed }) => speed?.p99Ms, 0) : '–',
     Object.keys(rounds[0]?.result.cpuMs?.by ?? {}).map((part) => `${part} ${middle(({ cpuMs }) => cpuMs?.by[part], 2)}`).join(' · '),

@@ -1,3 +1,4 @@
+import { Connection } from '@temporalio/client';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuMsByTree } from './cpu';
@@ -22,6 +23,8 @@ export interface CaseOptions extends EntrantOptions {
 
 export interface Result extends Omit<Count, 'latenciesMs' | 'spanMs'> {
   readonly of: number;
+  /** Workflows that Temporal ran for it; fewer than `of` where several pieces of work shared one. */
+  readonly workflows: number;
   /** Undefined where the count is not exact: a speed without one says nothing. */
   readonly speed?: { readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number };
   /** CPU a piece of work, ms, all parts and each; undefined where a part is not ours, or something was killed. */
@@ -57,6 +60,7 @@ async function measure({ load, kills }: Case, job: Job, stage: Stage, entrant: R
     await putLoad(producer, job, stage.prefix, { kind: 'burst', count: warmUp });
     await untilDone(admin, stage, job, warmUp);
 
+    const workflowsBefore = await workflowsOf(stage);
     const roots = stage.roots && { ...stage.roots, ...entrant.roots };
     const before = roots && cpuMsByTree(roots);
     const loading = putLoad(producer, job, stage.prefix, load);
@@ -73,6 +77,7 @@ async function measure({ load, kills }: Case, job: Job, stage: Stage, entrant: R
     return {
       ...counts,
       of: ids.length,
+      workflows: (await workflowsOf(stage)) - workflowsBefore,
       ...(counts.exact === ids.length && {
         speed: { perSecond: (ids.length * 1_000) / spanMs, p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99) },
       }),
@@ -93,6 +98,17 @@ async function untilDone(admin: Admin, { prefix }: Stage, job: Job, wanted: numb
     if (now > finished) movedAt = Date.now();
     finished = now;
     onProgress(finished);
+  }
+}
+
+/** Workflows of the case's namespace so far; asked when nothing runs, as Temporal counts with a delay. */
+async function workflowsOf({ env }: Stage): Promise<number> {
+  const connection = await Connection.connect({ address: env.TEMPORAL_ADDRESS ?? '' });
+  try {
+    const { count: found } = await connection.workflowService.countWorkflowExecutions({ namespace: env.TEMPORAL_NAMESPACE ?? '' });
+    return Number(found);
+  } finally {
+    await connection.close();
   }
 }
 
