@@ -5,7 +5,7 @@ import { parseHistory, recordedHistories, textOfHistory as textOf } from './setu
 
 /**
  * Workflows that are running when a new version is put in place go on with it: histories recorded from a
- * real server are replayed by today's code. `test/histories/record.ts` says how to record one.
+ * real server are replayed by today's code. `test/histories/record.ts` and `record-orders.ts` say how to record one.
  */
 
 const names = recordedHistories();
@@ -26,13 +26,20 @@ function resultOf(text: string): unknown {
   return JSON.parse(Buffer.from(completed?.result?.payloads?.[0]?.data ?? []).toString());
 }
 
-test('each way in which a task can end was recorded', () => {
+test('each way in which a task and an order can end was recorded, and a lane', () => {
   const endings = Object.fromEntries(names.map((name) => [name, resultOf(textOf(name))]));
   expect(endings).toMatchObject({
     'content-completed': { status: 'completed', version: 5 },
     'content-completed-in-two-attempts': { status: 'completed', version: 8 },
     'content-failed-after-three-attempts': { status: 'failed', version: 11 },
     'content-cancelled-while-generating': { status: 'cancelled', version: 3 },
+    'order-paid': { status: 'paid', version: 4 },
+    'order-declined': { status: 'failed', version: 5 },
+    'order-out-of-stock': { status: 'failed', version: 3 },
+    'order-settled': { status: 'paid', version: 4 },
+    'order-cancelled-while-waiting': { status: 'cancelled', version: 4 },
+    'order-voided': { status: 'cancelled', version: 6 },
+    'order-lane': { finished: 3, left: 1 },
   });
 });
 
