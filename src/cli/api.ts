@@ -11,7 +11,7 @@ export function authorization(env: NodeJS.ProcessEnv = process.env): Record<stri
  * One request to the API; gives the JSON of its answer.
  * @throws FazendaError with the code that the API gave; FZ_API_AWAY where it gave no answer.
  */
-export async function callApi(api: string, method: 'GET' | 'POST', path: string, body?: object): Promise<Record<string, unknown>> {
+export async function callApi(api: string, method: 'GET' | 'POST' | 'PATCH', path: string, body?: object): Promise<Record<string, unknown>> {
   let response: Response;
   let text: string;
   try {

@@ -7,6 +7,7 @@ import { migrateCommand } from './migrate';
 import { storyCommand } from './story';
 import { submitCommand } from './submit';
 import { topicsCommand } from './topics';
+import { updateCommands } from './update';
 import { Voice } from './voice';
 
 /** A process that has said its result and still has something open waits for it no longer than this. */
@@ -21,8 +22,11 @@ function makeProgram(): Command {
     .exitOverride();
   devCommand(program);
   migrateCommand(program);
-  for (const domain of domains) submitCommand(program, domain);
-  for (const domain of domains) storyCommand(program, domain);
+  for (const domain of domains) {
+    const noun = storyCommand(program, domain);
+    submitCommand(program, noun, domain);
+    updateCommands(noun, domain);
+  }
   topicsCommand(program);
   doctorCommand(program);
   return program;

@@ -7,8 +7,8 @@ import { configOf, POSTGRES_VARIABLES } from './endpoints';
 import { dataLine, elapsed, stepLine } from './lines';
 import { act } from './voice';
 
-/** `<noun> <id>`, one a domain: the story of an aggregate as its stored facts tell it. */
-export function storyCommand(program: Command, domain: Domain): void {
+/** `<noun> <id>`, one a domain: the story of an aggregate as its stored facts tell it. Other commands may stand under it. */
+export function storyCommand(program: Command, domain: Domain): Command {
   const { noun } = domain.cli;
   const { idField, spelling } = domain.http.live;
   const command = program
@@ -34,6 +34,7 @@ export function storyCommand(program: Command, domain: Domain): void {
     }));
     voice.result({ [idField]: id, status, version, done, steps: told });
   });
+  return command;
 }
 
 async function storedFacts(domain: Domain, id: string): Promise<StoredFact[]> {

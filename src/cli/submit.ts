@@ -9,10 +9,13 @@ import { elapsed, stepLine } from './lines';
 import { act, type Voice } from './voice';
 import { watch } from './watch';
 
-/** One command a domain: creates an aggregate through the API and, if asked, watches it to its end. */
-export function submitCommand(program: Command, domain: Domain): void {
-  const { name, summary, path, options, body } = domain.cli.submit;
-  const command = program.command(name).description(summary);
+/**
+ * One command a domain: creates an aggregate through the API and, if asked, watches it to its end. It stands
+ * beside the others, or under the domain's noun.
+ */
+export function submitCommand(program: Command, noun: Command, domain: Domain): void {
+  const { name, underNoun, summary, path, options, body } = domain.cli.submit;
+  const command = (underNoun ? noun : program).command(name).description(summary);
   for (const option of options) {
     if (option.pairs) command.option(option.flags, option.summary, addPair, {});
     else command.option(option.flags, option.summary, option.preset);
