@@ -32,6 +32,8 @@ export interface Result extends Omit<Count, 'latenciesMs' | 'spanMs'> {
 }
 
 const LOOK_EVERY_MS = 100;
+/** Temporal's list of workflows lags behind the workflows by less than this. */
+const COUNT_SETTLES_MS = 1_000;
 /** Longer than the sweeper takes to notice a story that nobody runs: 60 s and 15 s. */
 const PATIENCE_MS = 120_000;
 
@@ -101,12 +103,17 @@ async function untilDone(admin: Admin, { prefix }: Stage, job: Job, wanted: numb
   }
 }
 
-/** Workflows of the case's namespace so far; asked when nothing runs, as Temporal counts with a delay. */
+/** Workflows of the case's namespace so far. Temporal counts with a delay: asked until it has said the same for a while. */
 async function workflowsOf({ env }: Stage): Promise<number> {
   const connection = await Connection.connect({ address: env.TEMPORAL_ADDRESS ?? '' });
+  const ask = async (): Promise<number> => Number((await connection.workflowService.countWorkflowExecutions({ namespace: env.TEMPORAL_NAMESPACE ?? '' })).count);
   try {
-    const { count: found } = await connection.workflowService.countWorkflowExecutions({ namespace: env.TEMPORAL_NAMESPACE ?? '' });
-    return Number(found);
+    for (let said = await ask(); ; ) {
+      await sleep(COUNT_SETTLES_MS);
+      const again = await ask();
+      if (again === said) return said;
+      said = again;
+    }
   } finally {
     await connection.close();
   }
