@@ -7,8 +7,9 @@ import type { OutgoingRecord, Producer } from './port';
 
 /** kafkajs makes one record batch a partition of each request, and a broker bounds a batch; so requests are cut. */
 const REQUEST_BYTES_MAX = 1_048_576;
-/** What a record has beside its key, value and headers, and its headers' lengths, generously. */
-const RECORD_OVERHEAD_BYTES = 1_024;
+/** What a record and each of its headers have beside their contents: lengths and differences, 10 bytes each at most. */
+const RECORD_OVERHEAD_BYTES = 64;
+const HEADER_OVERHEAD_BYTES = 20;
 
 /** How often brokers that are away are looked for, ms. */
 const LOOK_AGAIN_MS = 500;
@@ -71,7 +72,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
       waiting = [];
       try {
         for (const part of cutByBytes(due.flatMap(({ records }) => records))) {
-          const request = { acks: -1, compression: compressionOf(part), topicMessages: byTopic(config, part) };
+          const request = { acks: -1, compression: compressionOf(part), topicMessages: byTopic(config, part.records) };
           await withinMs(producer.sendBatch(request), sendTimeoutMs);
         }
         for (const { resolve } of due) resolve();
@@ -114,39 +115,63 @@ function byTopic(config: Config, records: readonly OutgoingRecord[]): TopicMessa
  * A header may come without a value (Java's clients write such); kafkajs cannot write one, and throws. Put
  * on as an empty one it reaches its dead-letter topic, where otherwise its partition would wait for ever.
  */
-function headersOf(headers: OutgoingRecord['headers']): Record<string, OutgoingRecord['headers'][string]> {
+function headersOf(headers: OutgoingRecord['headers']): OutgoingRecord['headers'] {
+  if (!Object.values(headers).some(lacks)) return headers;
   return Object.fromEntries(Object.entries(headers).map(([name, held]) => [name, Array.isArray(held) ? held.map((one) => one ?? EMPTY) : (held ?? EMPTY)]));
 }
 
+/** Whatever its type says: what was read from a record may be null. */
+function lacks(held: unknown): boolean {
+  return held === null || held === undefined || (Array.isArray(held) && held.some(lacks));
+}
+
 const EMPTY = Buffer.alloc(0);
+
+/** Some records that go out in one request. */
+interface Part {
+  readonly records: OutgoingRecord[];
+  /** An upper bound of what they take. */
+  bytes: number;
+}
 
 /**
  * A record over the limit is alone in its request. It can only be one that is put on as it came, and it may
  * have come packed: unpacked it could be more than any broker takes, and its partition would wait for ever.
  */
-function compressionOf(part: readonly OutgoingRecord[]): CompressionTypes {
-  const bytes = part.reduce((sum, record) => sum + bytesOf(record), 0);
+function compressionOf({ bytes }: Part): CompressionTypes {
   return bytes > REQUEST_BYTES_MAX ? CompressionTypes.GZIP : CompressionTypes.None;
 }
 
-function cutByBytes(records: readonly OutgoingRecord[]): OutgoingRecord[][] {
-  const parts: OutgoingRecord[][] = [];
-  let bytes = Infinity;
+function cutByBytes(records: readonly OutgoingRecord[]): Part[] {
+  const parts: Part[] = [];
   for (const record of records) {
-    const size = bytesOf(record);
-    if (bytes + size > REQUEST_BYTES_MAX) {
-      parts.push([]);
-      bytes = 0;
+    const bytes = bytesOf(record);
+    const last = parts.at(-1);
+    if (!last || last.bytes + bytes > REQUEST_BYTES_MAX) {
+      parts.push({ records: [record], bytes });
+    } else {
+      last.records.push(record);
+      last.bytes += bytes;
     }
-    parts.at(-1)?.push(record);
-    bytes += size;
   }
   return parts;
 }
 
+/** An upper bound, reckoned without encoding anything: a character of JavaScript is three bytes at most. */
 function bytesOf({ key, value, headers }: OutgoingRecord): number {
-  const held = Object.entries(headers).flatMap(([name, one]) => [name, ...[one].flat()]);
-  return [key, value, ...held].reduce((sum, part) => sum + (part === null ? 0 : Buffer.byteLength(part)), RECORD_OVERHEAD_BYTES);
+  let bytes = RECORD_OVERHEAD_BYTES + boundOf(key) + boundOf(value);
+  for (const name in headers) {
+    const held = headers[name];
+    bytes += HEADER_OVERHEAD_BYTES + boundOf(name);
+    if (Array.isArray(held)) for (const one of held) bytes += HEADER_OVERHEAD_BYTES + boundOf(name) + boundOf(one);
+    else bytes += boundOf(held as string | Buffer | null);
+  }
+  return bytes;
+}
+
+function boundOf(part: string | Buffer | null | undefined): number {
+  if (typeof part === 'string') return part.length * 3;
+  return part ? part.length : 0;
 }
 
 async function withinMs<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {
