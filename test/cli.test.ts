@@ -121,7 +121,7 @@ describe('doctor, where something runs', () => {
   };
   const endpoints = (more: object) => {
     const { KAFKA_BROKERS, TEMPORAL_ADDRESS } = cli.env;
-    const all = { api: null, kafka: KAFKA_BROKERS, temporal: TEMPORAL_ADDRESS, postgres: cli.env.DATABASE_URL, temporalUi: null, s3: null, redis: null, schemaRegistry: null, clickhouse: null };
+    const all = { api: null, kafka: KAFKA_BROKERS, temporal: TEMPORAL_ADDRESS, postgres: cli.env.DATABASE_URL, temporalUi: null, s3: null, redis: null, amqp: null, smtp: null, mailbox: null, schemaRegistry: null, clickhouse: null };
     writeFileSync(join(cli.home, 'endpoints.json'), JSON.stringify({ ...all, ...more }));
   };
   afterEach(() => rmSync(join(cli.home, 'endpoints.json'), { force: true }));
@@ -130,7 +130,8 @@ describe('doctor, where something runs', () => {
     endpoints({});
     const { code, of } = await findings(cli.env);
     expect(code).toBe(0);
-    expect(of('topics')).toMatchObject({ verdict: 'good', said: expect.stringContaining('all 11 are there') as string });
+    const { topics, deadLetters } = topicNames();
+    expect(of('topics')).toMatchObject({ verdict: 'good', said: expect.stringContaining(`all ${topics.length + deadLetters.length} are there`) as string });
     expect(of('dedupe window of stories')?.said).toMatch(/never expire/);
     expect(of('postgres')?.said).not.toMatch(/:[^/@]+@/); // No password.
   });
