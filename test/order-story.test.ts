@@ -26,6 +26,16 @@ async function begun(wish: OrderWish = {}, script: OrderScript | ((order: Skippe
   return one;
 }
 
+/** What is held is let go after each test at the latest, so that one that fails holds up no other. */
+const holds: (() => void)[] = [];
+afterEach(() => holds.splice(0).forEach((release) => release()));
+function hold(): { held: Promise<void>; release: () => void } {
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  holds.push(() => release());
+  return { held, release: () => release() };
+}
+
 /** Fails the first `times` calls. */
 function failing(times: number): () => Promise<void> {
   return async () => {
@@ -96,9 +106,8 @@ describe('an order that waits for its settlement', () => {
   });
 
   test('is settled once: who comes second with something else is refused', async () => {
+    const { held, release } = hold();
     const one = await waiting({ stock: async (call) => (call === 'closeOrders' ? await held : undefined) });
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => (release = resolve));
     const first = one.ask('pay');
     await one.told('PaymentCaptured');
     const second = one.ask('cancel');
@@ -135,8 +144,7 @@ describe('an order that waits for its settlement', () => {
     expect(await early.ask('pay')).toBe('granted');
     expect(typesOf((await early.ended()).facts).at(-1)).toBe('OrderPaid');
 
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => (release = resolve));
+    const { held, release } = hold();
     const late = await waiting({ stock: async (call) => (call === 'closeOrders' ? await held : undefined) });
     await late.sleep(24 * HOUR_MS);
     await late.told('InventoryReleased');
@@ -213,8 +221,7 @@ describe('what is away', () => {
 describe('an order that is cancelled while a call is under way', () => {
   test('does not wait for it: it is declined, its key closed, and then undone', async () => {
     let asked = false;
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => (release = resolve));
+    const { held, release } = hold();
     const one = await begun({}, { provider: { before: async (call) => {
       if (call !== 'capture') return;
       asked = true;

@@ -164,6 +164,15 @@ describe('closing', () => {
     expect((await db.query('SELECT status, client_name, phase FROM order_view WHERE id = $1', [one!.id])).rows).toEqual([{ status: 'paid', client_name: 'Ana', phase: 'done' }]);
   });
 
+  test('for good: what is sold is not given back, whoever comes to release it', async () => {
+    const [one] = await placed({ items: { p1: 2 } });
+    await reserve(one!);
+    await captured(one!);
+    await close(null, one!);
+    await release('cancelled', one!);
+    expect(await shelf(db, 'p1')).toEqual([1, 0, 2]);
+  });
+
   test.each([['cancelled', 'CANCELADO'], ['deadline', 'FALHA']] as const)('an order that failed as %s is %s, and holds nothing', async (reason, status) => {
     const [one] = await placed({ items: { p1: 2 }, clientId: 'nobody' });
     await reserve(one!);
