@@ -174,6 +174,8 @@ function promises(stageOf: () => Promise<Stage>): void {
     await until(() => begun, 'it is in hand', 30_000);
     let stopped = false;
     const stopping = first.stop().then(() => (stopped = true));
+    // Long enough for a stop that waits for nothing.
+    await new Promise((resolve) => setTimeout(resolve, 300));
     expect(stopped).toBe(false);
     release();
     await stopping;

@@ -65,17 +65,23 @@ whereRabbitmqIs()('letters', () => {
   }
 
   test('each end of an order is one letter, however often its fact and its slip are repeated, and by however many notifiers', async () => {
-    await Promise.all([notifier(), notifier()]);
     const client = await stage.client({ email: 'ana@example.com' });
     const orders = Array.from({ length: 40 }, (_, at) => ({ id: randomUUID(), status: ['PAGO', 'CANCELADO', 'FALHA'][at % 3] ?? '' }));
     const records = orders.map(({ id, status }) => ending(id, client, { status }));
     await stage.producer.send([...records, ...records]);
-    await stage.producer.send(records);
-    for (const { id } of orders) await stage.reaches(id, 'sent');
+    for (const { id } of orders) await stage.reaches(id, 'queued');
     const { rows } = await stage.db.query<{ ceId: string; domain: string; aggregateId: string; event: string }>(
       `SELECT ce_id AS "ceId", aggregate_type AS domain, aggregate_id AS "aggregateId", event FROM notifications WHERE aggregate_id = ANY($1)`, [orders.map(({ id }) => id)]);
-    await stage.queue.put([...rows, ...rows]);
+    // Three copies of each beside each other, so that some are in several hands at the same moment.
+    await stage.queue.put(rows.flatMap((row) => [row, row, row]));
+    await Promise.all([notifier(), notifier()]);
+    for (const { id } of orders) await stage.reaches(id, 'sent');
+    await stage.producer.send(records);
+    await stage.queue.put(rows);
     await until(async () => (await onChannel(url(), (channel) => channel.checkQueue(QUEUE))).messageCount === 0, 'all slips are taken');
+    const next = randomUUID();
+    await tell(next, client);
+    await stage.reaches(next, 'sent');
 
     for (const { id } of orders) expect(lettersFor(id)).toMatchObject([{ recipients: ['ana@example.com'], taken: true }]);
     const said = (at: number) => lettersFor(orders[at]?.id ?? '')[0]?.raw ?? '';
@@ -221,6 +227,7 @@ whereRabbitmqIs()('letters', () => {
       good,
     ]);
     await stage.reaches(String(key), 'sent');
+    for (const { key: order } of [foreign, forged]) expect(await stage.row(String(order))).toBeUndefined();
     expect(stage.mail.handed).toHaveLength(before + 1);
     const dead = await recordsOn(stage.config, 'orders.paid.dlq');
     expect(dead.map(({ headers }) => headers.dlq_error_code).sort()).toEqual(['FZ_RECORD_UNDECODABLE', 'FZ_SCHEMA_INVALID', 'FZ_SCHEMA_INVALID']);

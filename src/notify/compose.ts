@@ -1,7 +1,7 @@
 import { domains } from '../../workflows/domains';
 import type { Domain, Notice } from '../../workflows/kernel/definition';
 import { FazendaError, textOf } from '../errors';
-import { factId, isOurs, sourceOf } from '../facts/identity';
+import { factId, sourceOf } from '../facts/identity';
 import { decodeValue } from '../kafka/codec';
 import type { IncomingRecord } from '../kafka/port';
 import { textFault } from '../text';
@@ -51,7 +51,6 @@ export function noticesByTopic(): ReadonlyMap<string, readonly Noticed[]> {
  */
 export function compose(noticed: readonly Noticed[], record: IncomingRecord): Composed {
   const { ce_source: source, ce_type: type } = record.headers;
-  if (!isOurs(source)) return { kind: 'filtered', record };
   const of = noticed.find((one) => one.type === type && sourceOf(one.domain.name) === source);
   if (!of) return { kind: 'filtered', record };
   try {
