@@ -83,7 +83,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
   }
 
   async function takeBatch(owner: KafkajsConsumer, payload: EachBatchPayload): Promise<void> {
-    const { batch, heartbeat, isRunning, isStale, resolveOffset } = payload;
+    const { batch, heartbeat, isRunning, isStale, resolveOffset, commitOffsetsIfNecessary } = payload;
     const topic = contractName(config, batch.topic);
     const done = watchdog.working(topic, batch.partition);
     let lost: unknown;
@@ -96,7 +96,10 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         const last = messages.at(-1);
         if (!last || stale() || !(await untilDone(chunkOf(topic, batch, messages, stale)))) break;
         resolveOffset(last.offset);
-        await owner.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: offsetAfter(last.offset) }]);
+        const offset = { partition: batch.partition, offset: offsetAfter(last.offset) };
+        // While it stops, kafkajs silently drops the first kind of commit, which is the one that tries again.
+        if (isRunning()) await owner.commitOffsets([{ topic: batch.topic, ...offset }]);
+        else await commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [offset] }] });
         watchdog.progressed(Number(last.timestamp), topic);
       }
     } finally {

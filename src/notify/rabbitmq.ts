@@ -159,6 +159,8 @@ export function openRabbitQueue(url: Secret, log: Logger): SlipQueue {
       }
       await Promise.all(inHand);
       over.abort();
+      // amqplib lets the end of a connection overtake what its channels have yet to write, acknowledgements among them.
+      await last?.channel.close().catch((thrown: unknown) => log.debug({ err: thrown }, 'the channel was closed already'));
       await dropLink();
       await living?.ended;
     },
