@@ -11,6 +11,7 @@ export async function bundleWorkflows(dist: string): Promise<string> {
   const quiet = (): void => undefined;
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(dist, 'workflows', 'index.js'),
+    preloadModules: [join(dist, 'workflows', 'kernel', 'untraced.js')],
     logger: { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: console.warn, error: console.error },
   });
   const path = join(dist, 'workflow-bundle.js');

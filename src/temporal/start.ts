@@ -2,7 +2,7 @@ import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowIdReusePo
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { Config } from '../config';
 import { laneId, workflowId } from '../facts/identity';
-import { ABOARD_ATTRIBUTE } from './attributes';
+import { ABOARD_ATTRIBUTES, listsAboard } from './attributes';
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Mail } from '../../workflows/kernel/fact';
 
@@ -42,9 +42,9 @@ export async function startLane(client: Client, config: Config, domain: Domain, 
     requestEagerStart: true,
     staticSummary: `${ids.length} aboard`,
     priority: { priorityKey: Math.min(...aboard.map(({ data }) => domain.display.priority(data))) },
-    typedSearchAttributes: new TypedSearchAttributes([
-      { key: defineSearchAttributeKey(ABOARD_ATTRIBUTE, SearchAttributeType.KEYWORD_LIST), value: ids },
-    ]),
+    typedSearchAttributes: new TypedSearchAttributes(
+      listsAboard(ids).map((value, which) => ({ key: defineSearchAttributeKey(ABOARD_ATTRIBUTES[which] ?? '', SearchAttributeType.KEYWORD_LIST), value })),
+    ),
   });
 }
 

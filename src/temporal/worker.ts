@@ -4,9 +4,9 @@ import type { Config } from '../config';
 import type { Logger } from '../log';
 
 /** Where workflows come from: built ahead by the start, or bundled now (tests). */
-function workflowSource(config: Config): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+function workflowSource(config: Config): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'> {
   if (config.WORKFLOW_BUNDLE) return { workflowBundle: { codePath: config.WORKFLOW_BUNDLE } };
-  return { workflowsPath: require.resolve('../../workflows') };
+  return { workflowsPath: require.resolve('../../workflows'), bundlerOptions: { preloadModules: [require.resolve('../../workflows/kernel/untraced')] } };
 }
 
 /** The SDK's log goes where ours goes; to be called once, before anything of Temporal is made. */

@@ -78,6 +78,7 @@ async function bundle(folder: string): Promise<string> {
   const quiet = (): void => undefined;
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(folder, 'test', 'bench', 'steps', 'bundle.js'),
+    preloadModules: [join(folder, 'workflows', 'kernel', 'untraced.js')],
     logger: { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: console.warn, error: console.error },
   });
   const fresh = `${path}.${process.pid}.${Math.random()}`;

@@ -42,7 +42,7 @@ const program = new Command('npm run bench --')
   .option('--naive-most <n>', 'pieces of work that `naive` gets at most, as it is slower', whole, 1_000)
   .option('--kills', 'kill -9 of all of an entrant\'s processes at one and at two thirds', false)
   .option('--warm-up <n>', 'pieces of work before those that are measured', whole, 200)
-  .option('--lane-size <n>', 'stories that share a lane at most', whole, 50)
+  .option('--lane-size <n>', 'stories that share a lane at most', whole, 100)
   .option('--lanes-open <n>', 'lanes open at a time', whole, 4)
   .option('--json <file>', 'every round, as JSON')
   .option('--profile <folder>', 'a CPU profile of each process of the entrants');

@@ -92,8 +92,11 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
     if (!this.post.some((known) => known.id === mail.id)) this.post.push(mail);
   }
 
-  /** Records one fact and folds what is stored, which may be somebody else's fact in its place. */
-  async record<Type extends F['type']>(
+  /**
+   * Records one fact and folds what is stored, which may be somebody else's fact in its place. Like all of the hot
+   * path not `async`: a promise costs a lane more than anything that is done with it.
+   */
+  record<Type extends F['type']>(
     type: Type,
     data: Extract<F, { type: Type }>['data'],
     causedBy?: string,
@@ -101,27 +104,30 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
     const fact = { type, version: this.next, at: this.now(), data } satisfies Fact as Fact as F;
     const after = fold(this.lifecycle, [fact], this.place);
     const proposal: Proposal = { id: this.id, version: fact.version, fact, after, ...(causedBy && { causedBy }) };
-    await this.tell(type, proposal, this.calls.record, fact);
+    return this.tell(type, proposal, this.calls.record, fact);
   }
 
   /** Causes an effect on our own database, whose transaction tells the fact of it; folds what is stored. */
-  async tellBy<More extends object>(effect: (telling: Telling<Placed<State>> & More) => Promise<Recorded>, more: More): Promise<void> {
+  tellBy<More extends object>(effect: (telling: Telling<Placed<State>> & More) => Promise<Recorded>, more: More): Promise<void> {
     const telling = { ...more, id: this.id, version: this.next, at: this.now(), before: this.place };
-    await this.tell('an effect', telling, effect);
+    return this.tell('an effect', telling, effect);
   }
 
-  private async tell<Ask extends Keyed & { readonly refill?: readonly Fact[] }>(
+  private tell<Ask extends Keyed & { readonly refill?: readonly Fact[] }>(
     what: string, ask: Ask, send: (ask: Ask) => Promise<Recorded>, proposed?: F,
   ): Promise<void> {
-    let recorded = await send(ask);
-    while (recorded.outcome === 'lacking') {
-      const { has } = recorded;
-      recorded = await send({ ...ask, refill: this.folded.filter((known) => known.version > has) });
-    }
-    if (recorded.outcome === 'refused') {
-      throw ApplicationFailure.nonRetryable(`${what} of ${this.id}: ${recorded.reason}`, 'FZ_RECORD_UNSTORABLE');
-    }
-    this.adopt(recorded.outcome === 'told' ? (recorded.facts as readonly F[]) : proposed ? [proposed] : []);
+    return send(ask).then((recorded) => {
+      switch (recorded.outcome) {
+        case 'lacking':
+          return this.tell(what, { ...ask, refill: this.folded.filter(({ version }) => version > recorded.has) }, send, proposed);
+        case 'refused':
+          throw ApplicationFailure.nonRetryable(`${what} of ${this.id}: ${recorded.reason}`, 'FZ_RECORD_UNSTORABLE');
+        case 'told':
+          return this.adopt(recorded.facts as readonly F[]);
+        case 'yours':
+          return this.adopt(proposed ? [proposed] : []);
+      }
+    });
   }
 
   /** Causes an effect for the next version; undefined if that version was told meanwhile, and then the state has moved. */

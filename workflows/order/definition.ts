@@ -24,8 +24,8 @@ const amountOf = (data: object) => decimalOf(centsOf(born(data).total) ?? 0);
 export const order = {
   name: 'order',
   workflow: 'orderWorkflow' as const,
-  // The ids aboard are a keyword list, whose JSON may have 2,048 bytes: 52 UUIDs.
-  laneSizeMax: 50,
+  // The ids aboard are in two lists of 2,048 bytes each: 52 UUIDs a list.
+  laneSizeMax: 100,
   lane: 'orderLane' as const,
   lifecycle: orderLifecycle,
   topics: {

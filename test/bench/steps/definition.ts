@@ -18,7 +18,7 @@ CREATE INDEX IF NOT EXISTS idx_bench_view_working ON bench_view(updated_at) WHER
 export const steps = {
   name: stepsLifecycle.domain,
   workflow: 'stepsWorkflow',
-  laneSizeMax: 50,
+  laneSizeMax: 100,
   lane: 'stepsLane',
   lifecycle: stepsLifecycle,
   topics: { JobBegun: 'bench.begun', StepDone: 'bench.step' },
