@@ -15,7 +15,7 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   /** How many stories may share a workflow; 1 gives each its own. */
   readonly laneSizeMax: number;
   /** The exported workflow that carries a lane of them; needed where `laneSizeMax` is over 1. */
-  readonly lane?: `${string}Lane`;
+  readonly lane?: string;
   readonly lifecycle: Lifecycle<State, F>;
   /** Each fact's topic, by type. */
   readonly topics: Readonly<Record<F['type'], string>>;
