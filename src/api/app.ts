@@ -50,11 +50,11 @@ export function createApp(deps: ApiDeps): Express {
   app.use(gateway.middleware);
 
   const own: Route[] = [
-    { method: 'get', path: '/livez', answer: () => livez() },
-    { method: 'get', path: '/readyz', answer: (_request, response) => readyz(config, watch, correlationOf(response)) },
-    { method: 'get', path: '/health', answer: () => health(watch) },
-    { method: 'get', path: '/metrics', answer: () => metricsPage(metrics, config.METRICS_PEERS, log) },
-    { method: 'get', path: '/', answer: () => startPage(domains) },
+    { method: 'get', path: '/livez', needs: 'anyone', answer: () => livez() },
+    { method: 'get', path: '/readyz', needs: 'anyone', answer: (_request, response) => readyz(config, watch, correlationOf(response)) },
+    { method: 'get', path: '/health', needs: 'anyone', answer: () => health(watch) },
+    { method: 'get', path: '/metrics', needs: 'viewer', answer: () => metricsPage(metrics, config.METRICS_PEERS, log) },
+    { method: 'get', path: '/', needs: 'anyone', answer: () => startPage(domains) },
     ...docsRoutes(domains),
   ];
   mount(app, [...own, ...domainRoutes({ ...deps, db: absenceNamed(deps.db) }, domains)]);

@@ -9,8 +9,8 @@ export function docsRoutes(domains: readonly Domain[]): Route[] {
   const json = jsonReply(200, openApiOf(domains));
   const page = docsPage(JSON.parse(json.body) as OpenApi);
   return [
-    { method: 'get', path: '/docs', answer: (request) => (request.accepts(['html', 'json']) === 'json' ? json : page) },
-    { method: 'get', path: '/docs/openapi.json', answer: () => json },
+    { method: 'get', path: '/docs', needs: 'anyone', answer: (request) => (request.accepts(['html', 'json']) === 'json' ? json : page) },
+    { method: 'get', path: '/docs/openapi.json', needs: 'anyone', answer: () => json },
   ];
 }
 

@@ -14,6 +14,7 @@ import { once } from './idempotency';
 import { faultOf, problemReply } from './problem';
 import { readList, readOne } from './queries';
 import type { Reply } from './reply';
+import type { Needs } from './roles';
 import { createRow, listRows, readRow } from './resources';
 import { callerOf } from './security';
 import { runUpdate } from './updates';
@@ -22,6 +23,7 @@ import { runUpdate } from './updates';
 export interface Route {
   readonly method: 'get' | 'post' | 'patch';
   readonly path: string;
+  readonly needs: Needs;
   answer(request: Request, response: Response): Promise<Reply> | Reply;
 }
 
@@ -47,6 +49,7 @@ function commandRoute(deps: RouteDeps, domain: Domain, command: HttpCommand): Ro
   return {
     method: 'post',
     path: command.path,
+    needs: 'submitter',
     answer(request, response) {
       const body = validBody(command.body, parseBody(request.body));
       const correlationId = correlationOf(response);
@@ -65,13 +68,14 @@ function resourceRoutes(deps: RouteDeps, resource: HttpResource): Route[] {
     {
       method: 'post',
       path: resource.path,
+      needs: 'submitter',
       answer(request, response) {
         const body = validBody(resource.body, parseBody(request.body));
         return withKey(deps, resource.path, request, response, body, (freshId) => createRow(db, resource, body, freshId));
       },
     },
-    { method: 'get', path: resource.path, answer: (request) => listRows(db, resource, request.query) },
-    { method: 'get', path: `${resource.path}/:id`, answer: (request) => readRow(db, resource, idOf(request)) },
+    { method: 'get', path: resource.path, needs: 'viewer', answer: (request) => listRows(db, resource, request.query) },
+    { method: 'get', path: `${resource.path}/:id`, needs: 'viewer', answer: (request) => readRow(db, resource, idOf(request)) },
   ];
 }
 
@@ -79,9 +83,10 @@ function queryRoutes({ db }: RouteDeps, domain: Domain, query: HttpQuery): Route
   const one: Route = {
     method: 'get',
     path: `${query.path}/:id`,
+    needs: 'viewer',
     answer: (request) => readOne(db, domain, query, idOf(request), request.headers['if-none-match']),
   };
-  return query.list ? [{ method: 'get', path: query.path, answer: (request) => readList(db, domain, query, request.query) }, one] : [one];
+  return query.list ? [{ method: 'get', path: query.path, needs: 'viewer', answer: (request) => readList(db, domain, query, request.query) }, one] : [one];
 }
 
 function updateRoute(deps: RouteDeps, domain: Domain, update: HttpUpdate): Route {
@@ -90,6 +95,7 @@ function updateRoute(deps: RouteDeps, domain: Domain, update: HttpUpdate): Route
   return {
     method: 'patch',
     path: `${update.path}/:id`,
+    needs: 'operator',
     answer(request) {
       const body = validBody(update.body, parseBody(request.body));
       return runUpdate(deps, domain, query, idOf(request), update.mail(body as never));
