@@ -145,10 +145,11 @@ export function offsetAfter(offset: string): string {
 
 function chunkOf(topic: string, batch: Batch, messages: KafkaMessage[], stale: () => boolean): Chunk {
   const { partition, highWatermark } = batch;
-  return { topic, partition, highWatermark, stale, records: messages.map((message) => recordOf(topic, partition, message)) };
+  return { topic, partition, highWatermark, stale, records: messages.map((message) => incomingRecord(topic, partition, message)) };
 }
 
-function recordOf(topic: string, partition: number, { offset, key, value, headers = {}, timestamp }: KafkaMessage): IncomingRecord {
+/** A message of kafkajs as the port has it. */
+export function incomingRecord(topic: string, partition: number, { offset, key, value, headers = {}, timestamp }: KafkaMessage): IncomingRecord {
   const text: Record<string, string> = {};
   const raw: Record<string, string | Buffer | (string | Buffer)[]> = {};
   for (const [name, held] of Object.entries(headers)) {
