@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { domains } from '../workflows/domains';
 import { FazendaError } from './errors';
+import { isLoopback } from './loopback';
+import { parseTokens, type StaticToken } from './auth/tokens';
 import { Secret } from './secret';
 
 /** The only file that reads the environment. Every fault is reported at once, before anything connects. */
@@ -11,6 +13,18 @@ const count = (preset: number, max = 100_000) => z.coerce.number().int().min(1).
 const milliseconds = (preset: number) => z.coerce.number().int().min(1).max(86_400_000).default(preset);
 const flag = (preset: boolean) => z.enum(['true', 'false']).default(preset ? 'true' : 'false').transform((text) => text === 'true');
 const list = z.string().transform((text) => text.split(',').map((one) => one.trim()).filter(Boolean));
+
+function tokenList(text: string, context: z.RefinementCtx): readonly StaticToken[] {
+  const { tokens, faults } = parseTokens(text);
+  for (const message of faults) context.addIssue({ code: 'custom', message });
+  return tokens;
+}
+
+/** Whoever can change what is fetched without TLS decides which tokens are good. */
+function isSafeUrl(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
+}
 
 const environment = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -23,6 +37,20 @@ const environment = z.object({
   METRICS_PEERS: list.default([]),
   FAZENDA_HOME: z.string().default('.fazenda'),
   FAZENDA_ADMIN_TOKEN: secret.optional(),
+  /** Tokens with a role each: `role:token` or `role/subject:token`, comma-separated. Only their digests are kept. */
+  FAZENDA_TOKENS: z.string().transform(tokenList).default([]),
+  /** The same, one a line. */
+  FAZENDA_TOKENS_FILE: z.string().optional(),
+  /** Asks every request for a token on loopback too, as behind a reverse proxy it should. */
+  AUTH_ALWAYS: flag(false),
+  /** False lets probes and docs answer anyone, where all else asks for a token. */
+  ANYONE_NEEDS_TOKEN: flag(true),
+  /** Tokens of an identity provider: where its keys are, who it is, whom its tokens are for. */
+  JWT_JWKS_URL: z.url({ protocol: /^https?$/ }).refine(isSafeUrl, 'is not https, and not on this machine').optional(),
+  JWT_ISSUER: z.string().min(1).optional(),
+  JWT_AUDIENCE: z.string().min(1).optional(),
+  /** The claim that names a role; `a.b` is b within a. */
+  JWT_ROLE_CLAIM: z.string().min(1).default('roles'),
   /** The api is ready only once this file exists; `npm start` writes it last. */
   FAZENDA_READY_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -129,6 +157,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const models = readModels(given, faults);
   const kafkaNames = readKafkaNames(given, faults);
+  for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE']) {
+    if (given.JWT_JWKS_URL && !given[name]) faults.push({ path: name, message: 'is needed with JWT_JWKS_URL: without it, a token that was made for another would be good here' });
+  }
 
   if (!core.success || faults.length > 0) {
     const named = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');

@@ -28,7 +28,11 @@ export const ERROR_CATALOGUE = {
   FZ_CONFLICT: { status: 409, retryable: false, next: 'See what is there; use a new id for something new.' },
   FZ_IDEMPOTENCY_MISMATCH: { status: 422, retryable: false, next: 'Use a new Idempotency-Key for a new request.' },
   FZ_IDEMPOTENCY_BUSY: { status: 409, retryable: true, next: 'The first request with this key is still running; try again.' },
-  FZ_UNAUTHORIZED: { status: 401, retryable: false, next: 'Send Authorization: Bearer <FAZENDA_ADMIN_TOKEN>.' },
+  FZ_UNAUTHORIZED: { status: 401, retryable: false, next: 'Send Authorization: Bearer and a token; npm start shows the one of FAZENDA_ADMIN_TOKEN.' },
+  FZ_FORBIDDEN: { status: 403, retryable: false, next: 'Use a token of the role that it needs, or name yourself.' },
+  FZ_IDENTITY_AWAY: { status: 503, retryable: true, next: 'Try again when the identity provider of JWT_JWKS_URL answers.' },
+  FZ_VERSION_CHANGED: { status: 412, retryable: false, next: 'Read it again, and send the ETag that it has now in If-Match.' },
+  FZ_KAFKA_DISABLED: { status: 503, retryable: false, next: 'Start the api with OBSERVABILITY__KAFKA_ENABLED=true.' },
   FZ_KAFKA_AWAY: { status: 503, retryable: true, next: 'Nothing was accepted; send the same request again later.' },
   FZ_TEMPORAL_AWAY: { status: 503, retryable: true, next: 'Try again when Temporal is back.' },
   FZ_OUTCOME_OPEN: { status: 503, retryable: true, next: 'It is still being decided; send the same request again.' },
@@ -68,7 +72,7 @@ export class FazendaError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly details: { fields?: { path: string; message: string }[]; retryAfterS?: number } = {},
+    readonly details: { fields?: { path: string; message: string }[]; retryAfterS?: number; bearer?: 'invalid_token' | 'insufficient_scope'; scope?: string } = {},
     cause?: unknown,
   ) {
     super(message, { cause });

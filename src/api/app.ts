@@ -2,6 +2,8 @@ import type { Client } from '@temporalio/client';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import type { Domain } from '../../workflows/kernel/definition';
+import { openAuthenticator } from '../auth/authenticator';
+import { guardsOf } from '../auth/guard';
 import type { Config } from '../config';
 import { FazendaError } from '../errors';
 import type { Queryable } from '../facts/postgres';
@@ -12,14 +14,14 @@ import { correlate, correlationOf } from './correlation';
 import { absenceNamed } from './database';
 import type { Watch } from './dependencies';
 import { docsRoutes } from './docs';
-import type { GatewayProxy } from './gateway-proxy';
+import { LIVE, type GatewayProxy } from './gateway-proxy';
 import { metricsPage, timeRequests } from './metrics';
 import { startPage } from './page';
 import { answerFaults } from './problem';
 import { health, livez, readyz } from './probes';
 import { sendReply } from './reply';
 import { domainRoutes, type Route } from './routes';
-import { requiredToken, requireToken, securityHeaders } from './security';
+import { securityHeaders } from './security';
 
 export interface ApiDeps {
   readonly config: Config;
@@ -45,8 +47,8 @@ export function createApp(deps: ApiDeps): Express {
   app.enable('case sensitive routing');
 
   app.use(timeRequests, securityHeaders, correlate);
-  const token = requiredToken(config);
-  if (token) app.use(requireToken(token));
+  const guards = guardsOf(openAuthenticator(config), config.ANYONE_NEEDS_TOKEN);
+  for (const check of guards('viewer')) app.use((request, response, next) => (LIVE.test(request.url) ? check(request, response, next) : next()));
   app.use(gateway.middleware);
 
   const own: Route[] = [
@@ -57,9 +59,9 @@ export function createApp(deps: ApiDeps): Express {
     { method: 'get', path: '/', needs: 'anyone', answer: () => startPage(domains) },
     ...docsRoutes(domains),
   ];
-  mount(app, [...own, ...domainRoutes({ ...deps, db: absenceNamed(deps.db) }, domains)]);
+  mount(app, guards, [...own, ...domainRoutes({ ...deps, db: absenceNamed(deps.db) }, domains)]);
 
-  app.use((request) => {
+  app.use(...guards('viewer'), (request) => {
     throw new FazendaError('FZ_NOT_FOUND', `there is nothing at ${request.path}`);
   });
   app.use(answerFaults(log));
@@ -67,17 +69,17 @@ export function createApp(deps: ApiDeps): Express {
 }
 
 /** Every path answers the methods it has, OPTIONS with their names, and the others with 405. */
-function mount(app: Express, routes: readonly Route[]): void {
+function mount(app: Express, guards: ReturnType<typeof guardsOf>, routes: readonly Route[]): void {
   for (const path of new Set(routes.map((route) => route.path))) {
     const here = routes.filter((route) => route.path === path);
     const at = app.route(path);
-    for (const { method, answer } of here) {
+    for (const { method, needs, answer } of here) {
       const handle: RequestHandler = async (request, response) => sendReply(response, await answer(request, response));
-      if (method === 'get') at.get(handle);
-      else at[method](...readBody, handle);
+      if (method === 'get') at.get(...guards(needs), handle);
+      else at[method](...guards(needs), ...readBody, handle);
     }
     const allowed = ['OPTIONS', ...here.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))].join(', ');
-    at.all((request, response) => {
+    at.all(...guards('viewer'), (request, response) => {
       response.setHeader('allow', allowed);
       if (request.method !== 'OPTIONS') throw new FazendaError('FZ_METHOD_NOT_ALLOWED', `${path} takes ${allowed}`);
       sendReply(response, { status: 204, headers: {}, body: '' });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { Request, Response } from 'express';
 import type { Domain, HttpCommand, HttpQuery, HttpResource, HttpUpdate } from '../../workflows/kernel/definition';
+import { callerOf } from '../auth/caller';
 import { fingerprintOf } from '../canonical';
 import type { Config } from '../config';
 import type { Queryable } from '../facts/postgres';
@@ -16,7 +17,6 @@ import { readList, readOne } from './queries';
 import type { Reply } from './reply';
 import type { Needs } from './roles';
 import { createRow, listRows, readRow } from './resources';
-import { callerOf } from './security';
 import { runUpdate } from './updates';
 
 /** One method of one path. `path` is Express's pattern. */
@@ -121,7 +121,7 @@ async function withKey(
   if (key === undefined) return work(freshId);
   const correlationId = correlationOf(response);
   const use = {
-    scope: `${request.method} ${path} ${callerOf(request, headerId(request, 'x-user-id'))}`,
+    scope: `${request.method} ${path} ${[callerOf(request).subject, headerId(request, 'x-user-id') ?? []].flat().join('/')}`,
     key,
     fingerprint: fingerprintOf(body),
   };

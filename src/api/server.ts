@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
+import { openAuthenticator, tokenOf } from '../auth/authenticator';
 import type { Config } from '../config';
 import type { GatewayProxy } from './gateway-proxy';
-import { bears, requiredToken } from './security';
 
 /** A request that has not arrived in full by then is given up, ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -20,13 +20,14 @@ export interface ApiServer {
 export async function listen(config: Config, app: Express, gateway: GatewayProxy): Promise<ApiServer> {
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, app);
   const live = new Set<Socket>();
-  const token = requiredToken(config);
+  const { always, identify } = openAuthenticator(config);
   server.on('upgrade', (request, socket, head) => {
     const connection = socket as Socket;
     live.add(connection);
     connection.once('close', () => live.delete(connection));
-    if (token && !bears(request, token)) refuse(connection, '401 Unauthorized');
-    else if (!gateway.upgrade(request, connection, head)) refuse(connection, '404 Not Found');
+    const goOn = (): void => void (gateway.upgrade(request, connection, head) || refuse(connection, '404 Not Found'));
+    if (always) identify(tokenOf(request)).then(goOn, () => refuse(connection, '401 Unauthorized'));
+    else goOn();
   });
   server.on('clientError', (_fault, socket) => refuse(socket as Socket, '400 Bad Request'));
 

@@ -2,7 +2,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { textOf } from '../errors';
 import type { SupervisedChild } from './child';
-import { ENDPOINTS_FILE, type Home } from './home';
+import { ADMIN_TOKEN_FILE, ENDPOINTS_FILE, type Home } from './home';
 import { startParts, type Endpoints, type PartEvent, type PartName, type RunningParts } from './parts';
 import { run } from './parts/tools';
 import { planProcesses, type ProcessName } from './processes';
@@ -80,7 +80,7 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   told = (event) => say(event.text);
 
   const env = { ...options.env, ...parts.env };
-  const adminToken = options.env.FAZENDA_ADMIN_TOKEN || parts.home.secret('admin-token');
+  const adminToken = options.env.FAZENDA_ADMIN_TOKEN || parts.home.secret(ADMIN_TOKEN_FILE);
   const planned = await planProcesses({ dist: options.dist, home: parts.home, ports: parts.ports, env, adminToken }, (event) => say(event.text));
   const rest = await showProgress({ migrate: 'Tables, topics, bucket', ...Object.fromEntries([...planned.children.keys()].map((name) => [name, name])) });
   try {
@@ -98,7 +98,7 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   const endpoints = { ...parts.endpoints, api: planned.apiUrl, smtp: planned.smtpUrl, mailbox: planned.mailboxUrl };
   publish(parts.home, endpoints);
   const tookMs = Date.now() - begunAt;
-  console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], adminToken, home: homeFolder, tookMs }));
+  console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], adminToken: options.env.FAZENDA_ADMIN_TOKEN ? 'the one of FAZENDA_ADMIN_TOKEN' : adminToken, home: homeFolder, tookMs }));
 }
 
 async function migrate(dist: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
