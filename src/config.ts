@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { domains } from '../workflows/domains';
+import { entities } from './entities';
 import { FazendaError } from './errors';
 import { isLoopback } from './loopback';
 import { parseTokens, type StaticToken } from './auth/tokens';
@@ -63,7 +64,10 @@ const environment = z.object({
   KAFKA_TOPIC_PREFIX: z.string().regex(/^[\w.-]*$/).default(''),
   KAFKA_PROFILE: z.enum(['dev', 'prod']).default('dev'),
   KAFKA_SESSION_TIMEOUT_MS: milliseconds(10_000),
+  /** False turns off the events of items and the Kafka endpoints (S2), nothing else. */
   OBSERVABILITY__KAFKA_ENABLED: flag(true),
+  /** Topics that `POST /kafka/publish` may write to, by their names in the contracts. */
+  OBSERVABILITY__KAFKA_PUBLISH_TOPICS: list.default(['test-events']),
 
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
@@ -172,7 +176,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 /** Names that doors let an installation choose. Two topics or two groups of one name would be one to Kafka. */
 function readKafkaNames(env: Record<string, string>, faults: { path: string; message: string }[]): Record<string, string> {
   const doors = domains.flatMap((domain) => domain.doors);
-  const topics = [...doors.map(({ topic }) => topic), ...domains.flatMap((domain) => Object.values(domain.topics))];
+  const topics = [...doors.map(({ topic }) => topic), ...[...domains, ...entities].flatMap((one) => Object.values(one.topics))];
   const names: Record<string, string> = {};
   for (const { topic, topicSetting, group, groupSetting } of doors) {
     choose(topic, topicSetting, topics);

@@ -7,6 +7,7 @@ import { guardsOf } from '../auth/guard';
 import type { Config } from '../config';
 import { FazendaError } from '../errors';
 import type { Queryable } from '../facts/postgres';
+import { itemRoutes } from '../items/routes';
 import type { Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { readBody } from './body';
@@ -15,6 +16,7 @@ import { absenceNamed } from './database';
 import type { Watch } from './dependencies';
 import { docsRoutes } from './docs';
 import { LIVE, type GatewayProxy } from './gateway-proxy';
+import { kafkaRoutes } from './kafka-routes';
 import { metricsPage, timeRequests } from './metrics';
 import { startPage } from './page';
 import { answerFaults } from './problem';
@@ -54,12 +56,13 @@ export function createApp(deps: ApiDeps): Express {
   const own: Route[] = [
     { method: 'get', path: '/livez', needs: 'anyone', answer: () => livez() },
     { method: 'get', path: '/readyz', needs: 'anyone', answer: (_request, response) => readyz(config, watch, correlationOf(response)) },
-    { method: 'get', path: '/health', needs: 'anyone', answer: () => health(watch) },
+    { method: 'get', path: '/health', needs: 'anyone', answer: () => health(config, watch) },
     { method: 'get', path: '/metrics', needs: 'viewer', answer: () => metricsPage(metrics, config.METRICS_PEERS, log) },
     { method: 'get', path: '/', needs: 'anyone', answer: () => startPage(domains) },
     ...docsRoutes(domains),
   ];
-  mount(app, guards, [...own, ...domainRoutes({ ...deps, db: absenceNamed(deps.db) }, domains)]);
+  const named = { ...deps, db: absenceNamed(deps.db) };
+  mount(app, guards, [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named)]);
 
   app.use(...guards('viewer'), (request) => {
     throw new FazendaError('FZ_NOT_FOUND', `there is nothing at ${request.path}`);
@@ -75,7 +78,7 @@ function mount(app: Express, guards: ReturnType<typeof guardsOf>, routes: readon
     const at = app.route(path);
     for (const { method, needs, answer } of here) {
       const handle: RequestHandler = async (request, response) => sendReply(response, await answer(request, response));
-      if (method === 'get') at.get(...guards(needs), handle);
+      if (method === 'get' || method === 'delete') at[method](...guards(needs), handle);
       else at[method](...guards(needs), ...readBody, handle);
     }
     const allowed = ['OPTIONS', ...here.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))].join(', ');

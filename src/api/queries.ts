@@ -72,7 +72,7 @@ export async function keyOf(db: Queryable, { view }: Domain, id: string): Promis
 }
 
 /** RFC 9110 §13.1.2: the comparison for If-None-Match is the weak one. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   const wanted = ifNoneMatch.split(',').map((one) => one.trim().replace(/^W\//, ''));
   return wanted.includes('*') || wanted.includes(etag);

@@ -35,7 +35,7 @@ async function rowById(db: Queryable, { table }: HttpResource, id: string): Prom
 }
 
 /** Newest first, by pages. @throws FazendaError FZ_QUERY_INVALID */
-export async function listRows(db: Queryable, { table, show }: HttpResource, query: QueryParameters): Promise<Reply> {
+export async function listRows(db: Queryable, { table, show }: Pick<HttpResource, 'table' | 'show'>, query: QueryParameters): Promise<Reply> {
   const { limit, after } = readListQuery(query);
   const rows = await pageOf(db, table, limit + 1, after);
   const page = rows.slice(0, limit);

@@ -21,7 +21,7 @@ import { runUpdate } from './updates';
 
 /** One method of one path. `path` is Express's pattern. */
 export interface Route {
-  readonly method: 'get' | 'post' | 'patch';
+  readonly method: 'get' | 'post' | 'patch' | 'delete';
   readonly path: string;
   readonly needs: Needs;
   answer(request: Request, response: Response): Promise<Reply> | Reply;
@@ -103,7 +103,8 @@ function updateRoute(deps: RouteDeps, domain: Domain, update: HttpUpdate): Route
   };
 }
 
-function idOf({ params }: Request): string {
+/** The id in a path that ends in `:id`. */
+export function idOf({ params }: Request): string {
   const { id } = params;
   return typeof id === 'string' ? id : '';
 }
@@ -113,8 +114,8 @@ function idOf({ params }: Request): string {
  * is an answer like any other and is remembered; so are the headers, correlation id included, because the
  * remembered body speaks of the first request.
  */
-async function withKey(
-  { db, log }: RouteDeps, path: string, request: Request, response: Response, body: unknown, work: (freshId: string) => Promise<Reply>,
+export async function withKey(
+  { db, log }: Pick<RouteDeps, 'db' | 'log'>, path: string, request: Request, response: Response, body: unknown, work: (freshId: string) => Promise<Reply>,
 ): Promise<Reply> {
   const key = headerId(request, 'idempotency-key');
   const freshId = correlationWasGiven(request) ? randomUUID() : correlationOf(response);

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { domains } from '../../workflows/domains';
+import { entities } from '../entities';
 import { NOTIFICATIONS } from '../notify/table';
 import { MECHANISM_TABLES } from './schema';
 
@@ -12,7 +13,7 @@ export async function migrate(pool: Pool): Promise<void> {
   try {
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    for (const sql of [...MECHANISM_TABLES, NOTIFICATIONS, ...domains.flatMap((domain) => domain.tables)]) await client.query(sql);
+    for (const sql of [...MECHANISM_TABLES, NOTIFICATIONS, ...[...domains, ...entities].flatMap((one) => one.tables)]) await client.query(sql);
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK');

@@ -1,9 +1,9 @@
 import { CompressionTypes, type KafkaConfig, type TopicMessages } from 'kafkajs';
 import type { Config } from '../config';
-import { FazendaError } from '../errors';
+import { FazendaError, textOf } from '../errors';
 import type { Logger } from '../log';
 import { clusterName, openKafka } from './client';
-import type { OutgoingRecord, Producer } from './port';
+import type { OutgoingRecord, Place, Producer } from './port';
 
 /** kafkajs makes one record batch a partition of each request, and a broker bounds a batch; so requests are cut. */
 const REQUEST_BYTES_MAX = 1_048_576;
@@ -32,6 +32,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
   let connected = false;
   let stopped = false;
   let looking = false;
+  let saidAway = false;
   let sending = false;
   let waiting: Waiting[] = [];
 
@@ -44,8 +45,12 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
         await producer.disconnect();
         await producer.connect();
         connected = true;
+        if (saidAway) log.info('Kafka is back');
+        saidAway = false;
       } catch (thrown) {
-        log.debug({ err: thrown }, 'Kafka is away');
+        // Once for each absence, which may last for hours.
+        if (!saidAway) log.warn({ cause: textOf(thrown), brokers: config.KAFKA_BROKERS }, 'Kafka is away; it is looked for until it is back');
+        saidAway = true;
         await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
       }
     }
@@ -58,7 +63,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
    */
   function send(records: readonly OutgoingRecord[]): Promise<void> {
     if (records.length === 0) return Promise.resolve();
-    if (!connected) return Promise.reject(new FazendaError('FZ_KAFKA_AWAY', 'no broker answers', { retryAfterS: 2 }));
+    if (!connected) return Promise.reject(away('no broker answers'));
     return new Promise((resolve, reject) => {
       waiting.push({ records, resolve, reject });
       if (!sending) void sendWaiting();
@@ -77,13 +82,31 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
         }
         for (const { resolve } of due) resolve();
       } catch (cause) {
-        connected = false;
-        void look();
-        const away = new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge', { retryAfterS: 2 }, cause);
-        for (const { reject } of due) reject(away);
+        const fault = lost(cause);
+        for (const { reject } of due) reject(fault);
       }
     }
     sending = false;
+  }
+
+  async function place(record: OutgoingRecord): Promise<Place> {
+    if (!connected) throw away('no broker answers');
+    const timestampMs = Date.now();
+    try {
+      const topicMessages = byTopic(config, [record], String(timestampMs));
+      const [placed] = await withinMs(producer.sendBatch({ acks: -1, topicMessages }), sendTimeoutMs);
+      if (placed?.baseOffset === undefined) throw new Error('the broker acknowledged without saying where');
+      const brokersMs = Number(placed.logAppendTime ?? -1);
+      return { partition: placed.partition, offset: placed.baseOffset, timestampMs: brokersMs >= 0 ? brokersMs : timestampMs };
+    } catch (cause) {
+      throw lost(cause);
+    }
+  }
+
+  function lost(cause: unknown): FazendaError {
+    connected = false;
+    void look();
+    return away('the brokers did not acknowledge', cause);
   }
 
   return {
@@ -92,6 +115,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
       return connected;
     },
     send,
+    place,
     async stop() {
       stopped = true;
       connected = false;
@@ -100,12 +124,16 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
   };
 }
 
-function byTopic(config: Config, records: readonly OutgoingRecord[]): TopicMessages[] {
+function away(message: string, cause?: unknown): FazendaError {
+  return new FazendaError('FZ_KAFKA_AWAY', message, { retryAfterS: 2 }, cause);
+}
+
+function byTopic(config: Config, records: readonly OutgoingRecord[], timestamp?: string): TopicMessages[] {
   const topics = new Map<string, TopicMessages>();
   for (const { topic, key, value, headers } of records) {
     const name = clusterName(config, topic);
     const group = topics.get(name) ?? { topic: name, messages: [] };
-    group.messages.push({ key, value, headers: headersOf(headers) as Record<string, string> });
+    group.messages.push({ key, value, headers: headersOf(headers) as Record<string, string>, ...(timestamp && { timestamp }) });
     topics.set(name, group);
   }
   return [...topics.values()];

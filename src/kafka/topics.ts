@@ -1,6 +1,7 @@
 import { ConfigResourceTypes, type ITopicConfig } from 'kafkajs';
 import { domains } from '../../workflows/domains';
 import type { Config } from '../config';
+import { entities } from '../entities';
 import type { Logger } from '../log';
 import { clusterName, deadLetterTopic, openKafka } from './client';
 
@@ -19,13 +20,16 @@ const DEAD_LETTER_BYTES_MAX = MESSAGE_BYTES_MAX + 1_048_576;
  */
 const READABLE_COMPRESSION = 'gzip';
 
+/** Where `POST /kafka/publish` writes to by default. */
+export const TEST_TOPIC = 'test-events';
+
 /** Every topic by its name in the contracts: facts out, doors in, and a dead-letter topic for each that is read. */
 export function topicNames(): { topics: string[]; doors: string[]; deadLetters: string[] } {
   const doors = domains.flatMap((domain) => domain.doors.map((door) => door.topic));
-  const facts = domains.flatMap((domain) => Object.values(domain.topics));
+  const facts = [...domains, ...entities].flatMap((one) => Object.values(one.topics));
   // Whoever tells people of facts reads their topics, and puts aside what claims to be ours and is not.
   const noticed = domains.flatMap(({ notices = {}, topics }) => Object.keys(notices).flatMap((type) => topics[type] ?? []));
-  return { topics: [...new Set([...facts, ...doors])], doors, deadLetters: [...new Set([...doors, ...noticed].map(deadLetterTopic))] };
+  return { topics: [...new Set([...facts, ...doors, TEST_TOPIC])], doors, deadLetters: [...new Set([...doors, ...noticed].map(deadLetterTopic))] };
 }
 
 /** Replication as the profile says: `dev` one broker, `prod` three with two in sync. */
