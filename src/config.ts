@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { domains } from '../workflows/domains';
+import type { Encoding } from '../workflows/kernel/definition';
 import { entities } from './entities';
 import { FazendaError } from './errors';
 import { isLoopback } from './loopback';
@@ -26,6 +27,16 @@ function isSafeUrl(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }
+
+const encodings = list.default([]).transform((pairs, context): Readonly<Record<string, Encoding>> => {
+  const topics = [...domains, ...entities].flatMap((one) => Object.values(one.topics)).concat(domains.flatMap(({ doors }) => doors.map(({ topic }) => topic)));
+  return Object.fromEntries(pairs.map((pair): [string, Encoding] => {
+    const [topic = '', encoding] = pair.split('=').map((part) => part.trim());
+    if (!topics.includes(topic)) context.addIssue({ code: 'custom', message: `${topic} is no topic of ours` });
+    if (encoding !== 'avro' && encoding !== 'json') context.addIssue({ code: 'custom', message: `${topic} can be avro or json` });
+    return [topic, encoding === 'avro' ? 'avro' : 'json'];
+  }));
+});
 
 const environment = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -64,6 +75,11 @@ const environment = z.object({
   KAFKA_TOPIC_PREFIX: z.string().regex(/^[\w.-]*$/).default(''),
   KAFKA_PROFILE: z.enum(['dev', 'prod']).default('dev'),
   KAFKA_SESSION_TIMEOUT_MS: milliseconds(10_000),
+  /** The registry of Avro schemas, user and password in it where it wants them; `off` leaves it out. */
+  SCHEMA_REGISTRY_URL: z.literal('off').transform(() => undefined)
+    .or(z.url({ protocol: /^https?$/ }).transform((value) => new Secret(value))).optional(),
+  /** Topics that are written otherwise than their domain says: `topic=avro,topic=json`. */
+  KAFKA_ENCODINGS: encodings,
   /** False turns off the events of items and the Kafka endpoints (S2), nothing else. */
   OBSERVABILITY__KAFKA_ENABLED: flag(true),
   /** Topics that `POST /kafka/publish` may write to, by their names in the contracts. */

@@ -1,7 +1,10 @@
 import type { Pool } from 'pg';
 import { domains } from '../../workflows/domains';
 import { entities } from '../entities';
+import { DEAD_LETTERS } from '../deadletters/table';
 import { NOTIFICATIONS } from '../notify/table';
+import { FACT_PLACES } from '../replay/places';
+import { WIRE_FORMATS } from '../schemas/table';
 import { MECHANISM_TABLES } from './schema';
 
 /** Any number; the same for everyone who migrates, so that only one does at a time. */
@@ -13,7 +16,7 @@ export async function migrate(pool: Pool): Promise<void> {
   try {
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    for (const sql of [...MECHANISM_TABLES, NOTIFICATIONS, ...[...domains, ...entities].flatMap((one) => one.tables)]) await client.query(sql);
+    for (const sql of [...MECHANISM_TABLES, WIRE_FORMATS, NOTIFICATIONS, DEAD_LETTERS, FACT_PLACES, ...[...domains, ...entities].flatMap((one) => one.tables)]) await client.query(sql);
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK');

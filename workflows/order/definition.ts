@@ -2,9 +2,11 @@ import { z } from 'zod';
 import type { Domain } from '../kernel/definition';
 import { duration } from '../kernel/settings';
 import { orderCli } from './cli';
+import { orderFacts } from './contracts';
 import { createdElsewhere, placed, requested } from './doors';
 import { orderHttp } from './http';
 import { orderLifecycle, type OrderFact, type OrderFacts, type OrderState } from './lifecycle';
+import { orderPlaced, orderRequested } from './messages';
 import { centsOf, decimalOf } from './money';
 import { orderNotices } from './notices';
 import { ORDER_TABLES } from './tables';
@@ -38,6 +40,15 @@ export const order = {
     PaymentVoided: 'payments.voided',
     OrderPaid: 'orders.paid',
     OrderFailed: 'orders.failed',
+  },
+  contracts: {
+    namespace: 'com.fazenda.orders',
+    encoding: 'json',
+    facts: orderFacts,
+    commands: [
+      { topic: requested.topic, name: 'OrderRequested', type: 'CreateOrder', schema: orderRequested },
+      { topic: placed.topic, name: 'OrderPlaced', type: 'CreateOrder', schema: orderPlaced },
+    ],
   },
   doors: [requested, placed, createdElsewhere],
   view: orderView,
