@@ -37,6 +37,8 @@ export interface ReadOptions {
   /** Of one partition in one fetch, bytes; small where single records are wanted. A record that is larger still comes. */
   readonly bytesPerPartition?: number;
   readonly silenceMaxMs?: number;
+  /** A name for the group of this reader, where only one of them reads at a time; by default one that nobody else has. */
+  readonly group?: string;
 }
 
 /** Where the topics begin and end now, partition by partition. A topic that is not there has none. @throws FZ_KAFKA_AWAY */
@@ -84,14 +86,14 @@ export async function* readTopics(
  * @throws FazendaError FZ_KAFKA_AWAY when the brokers cannot be reached or say nothing for `silenceMaxMs`.
  */
 export async function* readSpans(
-  config: Config, log: Logger, spans: readonly Span[], { bytesPerPartition = BYTES_PER_PARTITION, silenceMaxMs = SILENCE_MAX_MS }: ReadOptions = {},
+  config: Config, log: Logger, spans: readonly Span[], { bytesPerPartition = BYTES_PER_PARTITION, silenceMaxMs = SILENCE_MAX_MS, group = randomUUID() }: ReadOptions = {},
 ): AsyncGenerator<readonly IncomingRecord[], void, void> {
   const course = new Course(spans);
   if (course.over) return;
   const handOver = new HandOver<readonly IncomingRecord[]>();
   const consumer = openKafka(config, log, PROMPT).consumer({
-    // A group of one, that is gone when it is left: Kafka has no other way of asking politely for a stall to end.
-    groupId: clusterName(config, `fazenda-reader.${randomUUID()}`),
+    // kafkajs reads as a member of a group; one that never commits leaves nothing when it goes.
+    groupId: clusterName(config, `fazenda-reader.${group}`),
     sessionTimeout: SESSION_TIMEOUT_MS,
     heartbeatInterval: HEARTBEAT_EVERY_MS,
     maxWaitTimeInMs: FETCH_WAIT_MS,
