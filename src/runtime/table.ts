@@ -17,12 +17,14 @@ export function startTable({ endpoints, how, missing, processes, adminToken, hom
   const rows: [string, string, string][] = [
     ['API and page', api, ''],
     ['API documentation', `${api}/docs`, ''],
+    ['Events', `${api}/docs/events`, ''],
     ['Temporal Web UI', endpoints.temporalUi ?? '(not known)', how.temporal ?? ''],
     ['Temporal', endpoints.temporal ?? '', how.temporal ?? ''],
     ['Kafka', endpoints.kafka ?? '', how.kafka ?? ''],
     ['PostgreSQL', withoutPassword(endpoints.postgres ?? ''), how.postgres ?? ''],
     ['S3', endpoints.s3 === null ? '' : `${endpoints.s3.endpoint}/${endpoints.s3.bucket}`, how.s3 ?? ''],
     ['RabbitMQ', endpoints.amqp === null ? 'none: a Kafka topic carries notifications' : withoutPassword(endpoints.amqp), how.rabbitmq ?? missing.rabbitmq ?? ''],
+    ['Schema registry', endpoints.schemaRegistry === null ? 'none: schemas are held against docs/schemas, and new ones are written as JSON' : withoutPassword(endpoints.schemaRegistry), how.registry ?? missing.registry ?? ''],
     endpoints.mailbox === null
       ? ['Mail server', withoutPassword(endpoints.smtp ?? ''), 'external']
       : ['Mailbox', forBrowsers(endpoints.mailbox), 'every letter that is sent'],

@@ -8,8 +8,8 @@ export type AvroSchema = string | readonly AvroSchema[] | { readonly [name: stri
 
 /** The schema of a record; a record of a name that was said before is only named. */
 export function avroRecord(shape: RecordShape, namespace: string): AvroSchema {
-  const said = new Set<string>();
-  return { ...recordSchema(shape, said), namespace };
+  const { type, name, fields } = recordSchema(shape, new Set());
+  return { type, name, namespace, fields };
 }
 
 function recordSchema({ name, fields }: RecordShape, said: Set<string>): { type: 'record'; name: string; fields: readonly object[] } {
@@ -60,6 +60,8 @@ export function toAvro(shape: Shape): Convert {
         return written;
       };
     }
+    case 'long':
+      return exactLong;
     default:
       return (value) => value;
   }
@@ -93,9 +95,19 @@ export function fromAvro(shape: Shape): Convert {
         return read;
       };
     }
+    case 'long':
+      return exactLong;
     default:
       return (value) => value;
   }
+}
+
+/** avsc reads some longs beyond 52 bits as others, and says nothing. */
+const LONG_MAX = 2 ** 52;
+
+function exactLong(value: unknown): unknown {
+  if (typeof value === 'number' && Math.abs(value) >= LONG_MAX) throw new RangeError('a number has more than 52 bits');
+  return value;
 }
 
 function overArray(convert: Convert): Convert {

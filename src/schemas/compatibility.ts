@@ -1,5 +1,4 @@
 import { types, type Type } from 'avsc';
-import { textOf } from '../errors';
 import { resolverOf } from './resolve';
 
 /**
@@ -7,11 +6,15 @@ import { resolverOf } from './resolve';
  * @returns the field that breaks it and how; undefined where none does
  */
 export function breakOf(reader: Type, writer: Type, path = nameOf(reader)): string | undefined {
+  return canRead(reader, writer) ? undefined : (within(reader, writer, path) ?? `${path} was ${nameOf(writer)} and is ${nameOf(reader)}`);
+}
+
+function canRead(reader: Type, writer: Type): boolean {
   try {
     resolverOf(reader, writer);
-    return undefined;
-  } catch (thrown) {
-    return within(reader, writer, path) ?? `${path} was ${nameOf(writer)} and is ${nameOf(reader)} (${textOf(thrown)})`;
+    return true;
+  } catch {
+    return false; // That is the answer; why is found out by looking inside.
   }
 }
 
@@ -33,7 +36,7 @@ function within(reader: Type, writer: Type, path: string): string | undefined {
   if (reader instanceof types.ArrayType && writer instanceof types.ArrayType) return breakOf(reader.itemsType, writer.itemsType, `${path}[]`);
   if (reader instanceof types.MapType && writer instanceof types.MapType) return breakOf(reader.valuesType, writer.valuesType, `${path}{}`);
   if (isUnion(reader)) {
-    const unread = branchesOf(writer).find((branch) => breakOf(reader, branch, path) !== undefined && !branchesOf(reader).includes(branch));
+    const unread = branchesOf(writer).find((branch) => !canRead(reader, branch));
     const sibling = unread && branchesOf(reader).find((branch) => branch.typeName === unread.typeName && shortNameOf(branch) === shortNameOf(unread));
     return unread && sibling && breakOf(sibling, unread, path);
   }

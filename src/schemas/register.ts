@@ -11,7 +11,7 @@ import { subjects, typeOf, type Subject } from './subjects';
 export interface Registration {
   /** Topics that are written in Avro from now on; all others are JSON. */
   readonly avro: readonly string[];
-  readonly said: readonly string[];
+  readonly said: string[];
 }
 
 interface Kept { readonly topic: string; readonly id: number; readonly schema: string }

@@ -18,12 +18,10 @@ export interface Subject {
   fromAvro(value: unknown): unknown;
 }
 
-/** Records by the one, unions by the other: which branch a document is has to be said. */
-const OPTIONS = { omitRecordMethods: true, wrapUnions: 'auto' } as const;
-
 /** @throws Error where a text is no Avro schema */
 export function typeOf(text: string): Type {
-  return Type.forSchema(JSON.parse(text) as Parameters<typeof Type.forSchema>[0], OPTIONS);
+  // Options of its own, because names are remembered in them.
+  return Type.forSchema(JSON.parse(text) as Parameters<typeof Type.forSchema>[0], { omitRecordMethods: true, wrapUnions: 'auto' });
 }
 
 /** Every topic's, by topic; derived anew each time. */
