@@ -5,6 +5,7 @@ import type { Domain } from '../../workflows/kernel/definition';
 import { openAuthenticator } from '../auth/authenticator';
 import { guardsOf } from '../auth/guard';
 import type { Config } from '../config';
+import { deadLetterRoutes } from '../deadletters/routes';
 import { FazendaError } from '../errors';
 import type { Queryable } from '../facts/postgres';
 import { itemRoutes } from '../items/routes';
@@ -62,7 +63,7 @@ export function createApp(deps: ApiDeps): Express {
     ...docsRoutes(domains),
   ];
   const named = { ...deps, db: absenceNamed(deps.db) };
-  mount(app, guards, [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named)]);
+  mount(app, guards, [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named)]);
 
   app.use(...guards('viewer'), (request) => {
     throw new FazendaError('FZ_NOT_FOUND', `there is nothing at ${request.path}`);

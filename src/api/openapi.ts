@@ -2,6 +2,7 @@ import type { ZodType } from 'zod';
 import { z } from 'zod';
 import type { Domain, HttpCommand, HttpUpdate } from '../../workflows/kernel/definition';
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors';
+import { deadLetterOperations } from '../deadletters/operations';
 import { itemOperations } from '../items/operations';
 import { kafkaOperations } from './kafka-routes';
 import type { Operation } from './operation';
@@ -51,7 +52,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
 }
 
 /** What no domain's definition describes. */
-const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations];
+const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...deadLetterOperations];
 
 function operationOf({ path, tag, summary, reads, body, answers, list, faults: codes }: Operation, schemas: Record<string, Json>): Json {
   const parameters = [...(path.includes('/:id') ? [ID] : []), ...READS[reads ?? 'nothing']];

@@ -1,4 +1,5 @@
 import { domains } from '../../workflows/domains';
+import { openIndexer } from '../deadletters/indexer';
 import { openPool } from '../facts/postgres';
 import { PROMPT } from '../kafka/client';
 import { openProducer } from '../kafka/producer';
@@ -33,6 +34,9 @@ export async function runApi({ config, log, onStop }: Pick<Running, 'config' | '
   const watch = watchDependencies(checks);
   onStop(watch.stop);
   onStop(keepHouse(db, log));
+  const index = openIndexer({ config, db, log });
+  index.start();
+  onStop(index.stop);
 
   const gateway = proxyToGateway(config.GATEWAY_URL, log);
   const app = createApp({ config, log, db, producer, temporal, watch, metrics: registry, domains, gateway });

@@ -112,7 +112,8 @@ async function keepMail(db: Queryable, domain: string, mails: readonly MailIn[])
   );
 }
 
-async function storiesOver(db: Queryable, { view }: Domain, ids: readonly string[]): Promise<Set<string>> {
+/** Those of the ids whose stories are over. */
+export async function storiesOver(db: Queryable, { view }: Domain, ids: readonly string[]): Promise<Set<string>> {
   // The ids take the type of the view's key, whatever it is, so that its index serves.
   const { rows } = await db.query<{ id: string }>(
     `SELECT v.${view.key}::text AS id FROM json_populate_recordset(NULL::${view.table}, $1) AS asked

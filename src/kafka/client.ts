@@ -37,6 +37,11 @@ export function deadLetterTopic(topic: string): string {
   return `${topic}${DEAD_LETTERS}`;
 }
 
+/** The topic whose dead letters lie in this one. */
+export function originalTopic(deadLetters: string): string {
+  return deadLetters.endsWith(DEAD_LETTERS) ? deadLetters.slice(0, -DEAD_LETTERS.length) : deadLetters;
+}
+
 /**
  * Topics and groups as the cluster knows them: by the name that was chosen for them, exactly, else by the name
  * in the contracts behind the prefix, which lets installations share a cluster.

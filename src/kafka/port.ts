@@ -5,6 +5,8 @@
 
 export interface OutgoingRecord {
   readonly topic: string;
+  /** Only where a record is put back whence it came; otherwise its key decides. */
+  readonly partition?: number;
   readonly key: string | Buffer | null;
   /** Null only where an original null is put back. */
   readonly value: Buffer | null;

@@ -94,7 +94,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     const timestampMs = Date.now();
     try {
       const topicMessages = byTopic(config, [record], String(timestampMs));
-      const [placed] = await withinMs(producer.sendBatch({ acks: -1, topicMessages }), sendTimeoutMs);
+      const [placed] = await withinMs(producer.sendBatch({ acks: -1, compression: compressionOf({ records: [record], bytes: bytesOf(record) }), topicMessages }), sendTimeoutMs);
       if (placed?.baseOffset === undefined) throw new Error('the broker acknowledged without saying where');
       const brokersMs = Number(placed.logAppendTime ?? -1);
       return { partition: placed.partition, offset: placed.baseOffset, timestampMs: brokersMs >= 0 ? brokersMs : timestampMs };
@@ -130,10 +130,10 @@ function away(message: string, cause?: unknown): FazendaError {
 
 function byTopic(config: Config, records: readonly OutgoingRecord[], timestamp?: string): TopicMessages[] {
   const topics = new Map<string, TopicMessages>();
-  for (const { topic, key, value, headers } of records) {
+  for (const { topic, partition, key, value, headers } of records) {
     const name = clusterName(config, topic);
     const group = topics.get(name) ?? { topic: name, messages: [] };
-    group.messages.push({ key, value, headers: headersOf(headers) as Record<string, string>, ...(timestamp && { timestamp }) });
+    group.messages.push({ key, value, ...(partition !== undefined && { partition }), headers: headersOf(headers) as Record<string, string>, ...(timestamp && { timestamp }) });
     topics.set(name, group);
   }
   return [...topics.values()];

@@ -32,6 +32,9 @@ export function topicNames(): { topics: string[]; doors: string[]; deadLetters: 
   return { topics: [...new Set([...facts, ...doors, TEST_TOPIC])], doors, deadLetters: [...new Set([...doors, ...noticed].map(deadLetterTopic))] };
 }
 
+/** What was redriven, by whom and why: beside the dead-letter topics, so that the index of both can be made again. */
+export const REDRIVES_TOPIC = 'dead-letters.redriven';
+
 /** Replication as the profile says: `dev` one broker, `prod` three with two in sync. */
 function entryOf(config: Config, name: string, numPartitions: number, messageBytesMax: number, compression = 'producer'): ITopicConfig {
   const prod = config.KAFKA_PROFILE === 'prod';
@@ -54,6 +57,7 @@ export async function createTopics(config: Config, log: Logger): Promise<string[
   return await createMissing(config, log, [
     ...topics.map((name) => entryOf(config, name, PARTITIONS, MESSAGE_BYTES_MAX, doors.includes(name) ? READABLE_COMPRESSION : 'producer')),
     ...deadLetters.map((name) => entryOf(config, name, 1, DEAD_LETTER_BYTES_MAX)),
+    entryOf(config, REDRIVES_TOPIC, 1, MESSAGE_BYTES_MAX),
   ]);
 }
 
