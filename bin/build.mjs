@@ -24,7 +24,7 @@ export function build() {
     if (changed.some((path) => sources[path] === undefined || FILES.includes(path))) rmSync(DIST, { recursive: true, force: true });
     node([join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
     // A contract that older records could not be read by is no better than a source that does not compile.
-    node([join(DIST, 'src', 'cli', 'main.js'), 'schemas']);
+    node([join(DIST, 'src', 'cli', 'main.js'), 'schemas', '--check']);
     const bundled = existsSync(join(DIST, 'workflow-bundle.js')) && !changed.some((path) => path.startsWith('workflows/'));
     if (!bundled) node([join(DIST, 'src', 'runtime', 'bundle.js'), DIST]);
     stamp(sources);

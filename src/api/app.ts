@@ -11,12 +11,14 @@ import type { Queryable } from '../facts/postgres';
 import { itemRoutes } from '../items/routes';
 import type { Producer } from '../kafka/port';
 import type { Logger } from '../log';
+import { replayRoutes } from '../replay/routes';
 import { readBody } from './body';
 import { correlate, correlationOf } from './correlation';
 import { absenceNamed } from './database';
 import type { Watch } from './dependencies';
 import { docsRoutes } from './docs';
-import { LIVE, type GatewayProxy } from './gateway-proxy';
+import { eventDocsRoutes } from './event-docs';
+import { LIVE, SOCKET_IO, type GatewayProxy } from './gateway-proxy';
 import { kafkaRoutes } from './kafka-routes';
 import { metricsPage, timeRequests } from './metrics';
 import { startPage } from './page';
@@ -51,8 +53,7 @@ export function createApp(deps: ApiDeps): Express {
 
   app.use(timeRequests, securityHeaders, correlate);
   const guards = guardsOf(openAuthenticator(config), config.ANYONE_NEEDS_TOKEN);
-  for (const check of guards('viewer')) app.use((request, response, next) => (LIVE.test(request.url) ? check(request, response, next) : next()));
-  app.use(gateway.middleware);
+  app.use(...guards('viewer').map(forLive), gateway.middleware);
 
   const own: Route[] = [
     { method: 'get', path: '/livez', needs: 'anyone', answer: () => livez() },
@@ -60,16 +61,24 @@ export function createApp(deps: ApiDeps): Express {
     { method: 'get', path: '/health', needs: 'anyone', answer: () => health(config, watch) },
     { method: 'get', path: '/metrics', needs: 'viewer', answer: () => metricsPage(metrics, config.METRICS_PEERS, log) },
     { method: 'get', path: '/', needs: 'anyone', answer: () => startPage(domains) },
-    ...docsRoutes(domains),
   ];
   const named = { ...deps, db: absenceNamed(deps.db) };
-  mount(app, guards, [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named)]);
+  const routes = [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named), ...replayRoutes(named), ...eventDocsRoutes(config)];
+  mount(app, guards, [...routes, ...docsRoutes(domains, routes, (needs) => guards(needs).length > 0)]);
 
   app.use(...guards('viewer'), (request) => {
     throw new FazendaError('FZ_NOT_FOUND', `there is nothing at ${request.path}`);
   });
   app.use(answerFaults(log));
   return app;
+}
+
+/** A browser's Socket.IO shows its token in its first packet to the gateway, which asks everybody for one; all else is asked here. */
+function forLive(check: RequestHandler): RequestHandler {
+  return (request, response, next) => {
+    const later = SOCKET_IO.test(request.url) && request.headers.authorization === undefined;
+    return LIVE.test(request.url) && !later ? check(request, response, next) : next();
+  };
 }
 
 /** Every path answers the methods it has, OPTIONS with their names, and the others with 405. */

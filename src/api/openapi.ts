@@ -4,6 +4,7 @@ import type { Domain, HttpCommand, HttpUpdate } from '../../workflows/kernel/def
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors';
 import { deadLetterOperations } from '../deadletters/operations';
 import { itemOperations } from '../items/operations';
+import { replayOperations } from '../replay/routes';
 import { kafkaOperations } from './kafka-routes';
 import type { Operation } from './operation';
 import { LIMIT_MAX, LIMIT_PRESET } from './paging';
@@ -52,7 +53,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
 }
 
 /** What no domain's definition describes. */
-const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...deadLetterOperations];
+const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...deadLetterOperations];
 
 function operationOf({ path, tag, summary, reads, body, answers, list, faults: codes }: Operation, schemas: Record<string, Json>): Json {
   const parameters = [...(path.includes('/:id') ? [ID] : []), ...READS[reads ?? 'nothing']];
@@ -108,7 +109,7 @@ function answer(description: string, schema: Json = { type: 'object' }): Json {
 }
 
 /** By status, the codes that a caller may meet. */
-function faults(...codes: readonly ErrorCode[]): Json {
+export function faults(...codes: readonly ErrorCode[]): Json {
   const byStatus: Record<string, Json> = {};
   for (const status of [...new Set(codes.map((code) => ERROR_CATALOGUE[code].status))].sort()) {
     const here = codes.filter((code) => ERROR_CATALOGUE[code].status === status);
@@ -164,4 +165,5 @@ const PROBES: readonly (readonly [string, string])[] = [
   ['/readyz', 'Every dependency answers; 503 names who is away'],
   ['/health', 'Who is connected'],
   ['/metrics', 'Prometheus metrics of every process'],
+  ['/docs/events', 'What the topics carry, as AsyncAPI 3.0'],
 ];

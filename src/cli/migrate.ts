@@ -20,7 +20,8 @@ interface Step {
 
 const STEPS: readonly Step[] = [
   { what: 'PostgreSQL', away: 'FZ_POSTGRES_AWAY', make: makeTables },
-  { what: 'schemas', away: 'FZ_SCHEMA_REGISTRY_AWAY', make: makeSchemas },
+  // What is away and no registry, and so has no code of its own, is PostgreSQL.
+  { what: 'schemas', away: 'FZ_POSTGRES_AWAY', make: makeSchemas },
   { what: 'Kafka', away: 'FZ_KAFKA_AWAY', make: makeTopics },
   { what: 'the object store', away: 'FZ_STORAGE_AWAY', make: makeBucket },
   { what: 'Temporal', away: 'FZ_TEMPORAL_AWAY', make: makeSearchAttributes },
@@ -64,7 +65,7 @@ async function makeWhenThere({ what, away, make }: Step, config: Config, { log, 
     voice.line(`${what}: ${said}`);
     return said;
   } catch (thrown) {
-    if (thrown instanceof FazendaError && !thrown.kind.retryable) throw thrown;
+    if (thrown instanceof FazendaError && (!thrown.kind.retryable || thrown.code === 'FZ_SCHEMA_REGISTRY_AWAY')) throw thrown;
     throw new FazendaError(away, `${what}: ${thrown instanceof FazendaError ? thrown.message : textOf(thrown)}`, {}, thrown);
   }
 }

@@ -97,15 +97,10 @@ function parseJson(value: Buffer): unknown {
   }
 }
 
-/** Reads JSON alone; for tests and tools that never meet anything else. */
+/** Reads JSON alone; for tests that never meet anything else. */
 export const JSON_CODEC: Codec = codecOf({
   learn: () => Promise.resolve(),
   read: () => {
     throw new FazendaError('FZ_RECORD_UNDECODABLE', 'the value is in the Confluent wire format, and nothing is set up to read it');
   },
 });
-
-/** JSON alone. Whoever reads topics takes a `Codec`. */
-export function decodeValue(value: Buffer | null): unknown {
-  return JSON_CODEC.decode('', value);
-}

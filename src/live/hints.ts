@@ -2,7 +2,7 @@ import { domains } from '../../workflows/domains';
 import type { Arrival, Domain, StartDoor } from '../../workflows/kernel/definition';
 import { isOurs } from '../facts/identity';
 import { FazendaError } from '../errors';
-import { JSON_CODEC, type Codec } from '../kafka/codec';
+import type { Codec } from '../kafka/codec';
 import type { IncomingRecord } from '../kafka/port';
 import type { Hint } from './fanout';
 
@@ -32,7 +32,7 @@ export const FACT_TOPICS: readonly string[] = [...sources.keys()];
  * start door finds. Anything else hints at nothing; whether it is bad is for the ingress to say.
  * @param codec has learnt what the strangers' values need
  */
-export function hintOf({ topic, value, headers }: Pick<IncomingRecord, 'topic' | 'value' | 'headers'>, codec: Codec = JSON_CODEC): Hint | undefined {
+export function hintOf({ topic, value, headers }: Pick<IncomingRecord, 'topic' | 'value' | 'headers'>, codec: Codec): Hint | undefined {
   const source = sources.get(topic);
   if (!source) return undefined;
   const { domain, door } = source;

@@ -2,7 +2,7 @@ import { domains } from '../../workflows/domains';
 import type { Domain, Notice } from '../../workflows/kernel/definition';
 import { FazendaError, textOf } from '../errors';
 import { factId, sourceOf } from '../facts/identity';
-import { JSON_CODEC, type Codec } from '../kafka/codec';
+import type { Codec } from '../kafka/codec';
 import type { IncomingRecord } from '../kafka/port';
 import { textFault } from '../text';
 import type { Slip } from './queue';
@@ -49,7 +49,7 @@ export function noticesByTopic(): ReadonlyMap<string, readonly Noticed[]> {
  * of. What says so and cannot be, or makes no letter, is a fault of that record alone and a dead letter: nobody else
  * would ever hear of it, and it must not hold up those behind it. Total, like the doors' sorting.
  */
-export function compose(noticed: readonly Noticed[], record: IncomingRecord, codec: Codec = JSON_CODEC): Composed {
+export function compose(noticed: readonly Noticed[], record: IncomingRecord, codec: Codec): Composed {
   const { ce_source: source, ce_type: type } = record.headers;
   const of = noticed.find((one) => one.type === type && sourceOf(one.domain.name) === source);
   if (!of) return { kind: 'filtered', record };

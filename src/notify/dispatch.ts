@@ -1,6 +1,6 @@
 import type { Queryable } from '../facts/postgres';
 import { deadLetterOf } from '../ingress/deadletters';
-import { JSON_CODEC, type Codec } from '../kafka/codec';
+import type { Codec } from '../kafka/codec';
 import type { Chunk, Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { compose, noticesByTopic, NOTIFICATIONS_GROUP, type Letter } from './compose';
@@ -13,8 +13,7 @@ export interface DispatchDeps {
   readonly producer: Producer;
   readonly queue: SlipQueue;
   readonly log: Logger;
-  /** Reads the records; without one, JSON alone. */
-  readonly codec?: Codec;
+  readonly codec: Codec;
 }
 
 /**
@@ -22,7 +21,7 @@ export interface DispatchDeps {
  * once the queue has it safe the row says so. It throws only for what would hit any record (Postgres, Kafka, the
  * registry or the queue away): then no offset moves, the chunk comes again, and rows that are still `new` are put on the queue then.
  */
-export async function dispatchChunk({ db, producer, queue, log, codec = JSON_CODEC }: DispatchDeps, chunk: Chunk): Promise<void> {
+export async function dispatchChunk({ db, producer, queue, log, codec }: DispatchDeps, chunk: Chunk): Promise<void> {
   await codec.learn(chunk.records);
   const composed = chunk.records.map((record) => compose(NOTICES.get(chunk.topic) ?? [], record, codec));
   const letters = firstOfEach(composed.flatMap((one) => (one.kind === 'letter' ? [one.letter] : [])));

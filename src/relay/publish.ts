@@ -4,7 +4,7 @@ import { FACT_COLUMNS, storedFact, type StoredFact } from '../facts/read';
 import { recordOf } from '../kafka/cloudevents';
 import type { OutgoingRecord, Producer } from '../kafka/port';
 import { relayPublished } from '../metrics';
-import { JSON_FORMATS, loadFormats, type WireFormats } from '../schemas/wire';
+import { loadFormats, type WireFormats } from '../schemas/wire';
 
 /** Facts read together at most. */
 const BATCH_MAX = 2_000;
@@ -38,7 +38,7 @@ export async function publishPending(db: Queryable, producer: Producer, shards: 
 }
 
 /** The record of a fact; the same fact gives the same record, every time. */
-export function recordOfFact(fact: StoredFact, formats: WireFormats = JSON_FORMATS): OutgoingRecord {
+export function recordOfFact(fact: StoredFact, formats: WireFormats): OutgoingRecord {
   const envelope = {
     ceId: fact.ceId, type: fact.type, domain: fact.domain, aggregateId: fact.id, at: fact.at, version: fact.version,
     correlationId: fact.correlationId, causationId: fact.causationId, traceparent: fact.traceparent, ...(fact.context && { context: fact.context }),

@@ -55,17 +55,35 @@ export const JSON_FORMATS: WireFormats = {
   now: (document, text) => write(undefined, document, text),
 };
 
-const cached = new WeakMap<Queryable, { readonly until: number; readonly formats: Promise<WireFormats> }>();
+interface Cached {
+  formats: WireFormats;
+  /** When the next one to ask has them read anew. */
+  until: number;
+}
+
+const cached = new WeakMap<Queryable, Cached>();
 const CACHED_MS = 2_000;
 
-/** For what is kept as it was written: it need not be the newest format, and a request need not wait for one. */
-export function recentFormats(db: Queryable): Promise<WireFormats> {
+/**
+ * The formats as they were a moment ago, for what is kept as it was written or is no fact: they need not be the
+ * newest, and nobody waits for a database that is away. Before any were read all is JSON, which is always right.
+ */
+export async function recentFormats(db: Queryable): Promise<WireFormats> {
   const known = cached.get(db);
-  if (known && known.until > Date.now()) return known.formats;
-  const formats = loadFormats(db);
-  cached.set(db, { until: Date.now() + CACHED_MS, formats });
-  formats.catch(() => cached.delete(db)); // Whoever awaits it is told.
-  return formats;
+  if (!known) return await refresh(db, { formats: JSON_FORMATS, until: 0 });
+  if (known.until < Date.now()) void refresh(db, known);
+  return known.formats;
+}
+
+async function refresh(db: Queryable, entry: Cached): Promise<WireFormats> {
+  entry.until = Date.now() + CACHED_MS;
+  try {
+    entry.formats = await loadFormats(db);
+    cached.set(db, entry);
+  } catch {
+    // Systemic, and whoever needs the database for more than this is told by it: the formats of before are right, too.
+  }
+  return entry.formats;
 }
 
 /**
