@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { domains } from '../workflows/domains';
+import { authFaults, authSettings } from './auth/settings';
 import type { Encoding } from '../workflows/kernel/definition';
 import { entities } from './entities';
 import { FazendaError } from './errors';
-import { isLoopback } from './loopback';
-import { parseTokens, type StaticToken } from './auth/tokens';
+import { KAFKA_ALIASES, kafkaSecurityFaults, kafkaSecuritySettings } from './kafka/security';
 import { Secret } from './secret';
+import { parseKeys, type PayloadKey } from './temporal/seal';
 
 /** The only file that reads the environment. Every fault is reported at once, before anything connects. */
 
@@ -16,16 +17,10 @@ const milliseconds = (preset: number) => z.coerce.number().int().min(1).max(86_4
 const flag = (preset: boolean) => z.enum(['true', 'false']).default(preset ? 'true' : 'false').transform((text) => text === 'true');
 const list = z.string().transform((text) => text.split(',').map((one) => one.trim()).filter(Boolean));
 
-function tokenList(text: string, context: z.RefinementCtx): readonly StaticToken[] {
-  const { tokens, faults } = parseTokens(text);
+function keyList(text: string, context: z.RefinementCtx): readonly PayloadKey[] {
+  const { keys, faults } = parseKeys(text);
   for (const message of faults) context.addIssue({ code: 'custom', message });
-  return tokens;
-}
-
-/** Whoever can change what is fetched without TLS decides which tokens are good. */
-function isSafeUrl(url: string): boolean {
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
+  return keys;
 }
 
 const encodings = list.default([]).transform((pairs, context): Readonly<Record<string, Encoding>> => {
@@ -49,20 +44,7 @@ const environment = z.object({
   METRICS_PEERS: list.default([]),
   FAZENDA_HOME: z.string().default('.fazenda'),
   FAZENDA_ADMIN_TOKEN: secret.optional(),
-  /** Tokens with a role each: `role:token` or `role/subject:token`, comma-separated. Only their digests are kept. */
-  FAZENDA_TOKENS: z.string().transform(tokenList).default([]),
-  /** The same, one a line. */
-  FAZENDA_TOKENS_FILE: z.string().optional(),
-  /** Asks every request for a token on loopback too, as behind a reverse proxy it should. */
-  AUTH_ALWAYS: flag(false),
-  /** False lets probes and docs answer anyone, where all else asks for a token. */
-  ANYONE_NEEDS_TOKEN: flag(true),
-  /** Tokens of an identity provider: where its keys are, who it is, whom its tokens are for. */
-  JWT_JWKS_URL: z.url({ protocol: /^https?$/ }).refine(isSafeUrl, 'is not https, and not on this machine').optional(),
-  JWT_ISSUER: z.string().min(1).optional(),
-  JWT_AUDIENCE: z.string().min(1).optional(),
-  /** The claim that names a role; `a.b` is b within a. */
-  JWT_ROLE_CLAIM: z.string().min(1).default('roles'),
+  ...authSettings,
   /** The api is ready only once this file exists; `npm start` writes it last. */
   FAZENDA_READY_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -70,6 +52,7 @@ const environment = z.object({
 
   KAFKA_BROKERS: list.optional(),
   KAFKA_BROKER: list.optional(),
+  ...kafkaSecuritySettings,
   KAFKA_CLIENT_ID: z.string().min(1).default('fazenda'),
   /** Put before every topic and group, so that installations can share a cluster. */
   KAFKA_TOPIC_PREFIX: z.string().regex(/^[\w.-]*$/).default(''),
@@ -90,6 +73,15 @@ const environment = z.object({
   TEMPORAL_TASK_QUEUE: z.string().default('fazenda'),
   /** After a worker dies its workflow tasks wait this long for another. */
   TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS: milliseconds(5_000),
+  /** Keys that seal what Temporal keeps: `id:32 bytes in base64`, comma-separated, the newest first. */
+  TEMPORAL_PAYLOAD_KEYS: z.string().transform(keyList).default([]),
+  /** Where the codec server opens it for the Web UI, on loopback, and what the UI has to show for it. */
+  CODEC_SERVER_PORT: port.default(8234),
+  /** Only a container, whose ports are published on loopback, has to listen beyond it. */
+  CODEC_SERVER_HOST: z.string().default('127.0.0.1'),
+  CODEC_SERVER_TOKEN: secret.optional(),
+  /** The Web UI's origin, which alone a browser may ask the codec server from. */
+  TEMPORAL_UI_URL: z.url().default('http://localhost:8233'),
   WORKFLOW_BUNDLE: z.string().optional(),
 
   DATABASE_URL: secret.default(new Secret('postgres://postgres@127.0.0.1:5432/fazenda')),
@@ -163,7 +155,7 @@ export interface Config extends Omit<Environment, 'KAFKA_BROKERS' | 'KAFKA_BROKE
 
 /** @throws FazendaError FZ_CONFIG_INVALID naming every faulty variable, values never shown. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const given = withoutEmpty(env);
+  const given = withAliases(withoutEmpty(env));
   const faults: { path: string; message: string }[] = [];
 
   const core = environment.safeParse(given);
@@ -177,9 +169,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const models = readModels(given, faults);
   const kafkaNames = readKafkaNames(given, faults);
-  for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE']) {
-    if (given.JWT_JWKS_URL && !given[name]) faults.push({ path: name, message: 'is needed with JWT_JWKS_URL: without it, a token that was made for another would be good here' });
-  }
+  faults.push(...authFaults(given), ...kafkaSecurityFaults(given));
 
   if (!core.success || faults.length > 0) {
     const named = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
@@ -230,6 +220,11 @@ function readModels(env: Record<string, string>, faults: { path: string; message
 /** A variable that is set to nothing counts as not set, as shells and compose files leave them. */
 function withoutEmpty(env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => Boolean(pair[1])));
+}
+
+function withAliases(given: Record<string, string>): Record<string, string> {
+  const spelled = Object.entries(KAFKA_ALIASES).flatMap(([alias, name]) => (given[alias] ? [[name, given[alias]] as const] : []));
+  return { ...Object.fromEntries(spelled), ...given };
 }
 
 function faultsOf(error: z.ZodError): { path: string; message: string }[] {

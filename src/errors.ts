@@ -36,6 +36,7 @@ export const ERROR_CATALOGUE = {
   FZ_VERSION_CHANGED: { status: 412, retryable: false, next: 'Read it again, and send the ETag that it has now in If-Match.' },
   FZ_KAFKA_DISABLED: { status: 503, retryable: false, next: 'Start the api with OBSERVABILITY__KAFKA_ENABLED=true.' },
   FZ_KAFKA_AWAY: { status: 503, retryable: true, next: 'Nothing was accepted; send the same request again later.' },
+  FZ_PAYLOAD_SEALED: { status: 500, retryable: false, next: 'Give TEMPORAL_PAYLOAD_KEYS every key that was ever used, the newest first.' },
   FZ_TEMPORAL_AWAY: { status: 503, retryable: true, next: 'Try again when Temporal is back.' },
   FZ_OUTCOME_OPEN: { status: 503, retryable: true, next: 'It is still being decided; send the same request again.' },
   FZ_POSTGRES_AWAY: { status: 503, retryable: true, next: 'Try again when PostgreSQL is back.' },

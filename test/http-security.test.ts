@@ -27,7 +27,7 @@ describe('beyond loopback', () => {
     beforeAll(async () => (api = await openApi({ producer: fakeProducer(), checks: { kafka: up, temporal: up, postgres: up }, env })), PARTS_TIMEOUT_MS);
     afterAll(() => api.close());
 
-    test.each(['/', '/livez', '/readyz', '/metrics', '/docs', '/tasks', '/templates', '/socket.io/', '/nothing'])('%s needs it', async (path) => {
+    test.each(['/', '/livez', '/readyz', '/metrics', '/docs', '/tasks', '/templates', '/ws/tasks/1/status', '/nothing'])('%s needs it', async (path) => {
       for (const authorization of [undefined, 'Bearer wrong', `Basic ${TOKEN}`, `Bearer ${TOKEN}x`, 'Bearer ']) {
         const { status, json, headers } = await api.call('GET', path, undefined, authorization === undefined ? {} : { authorization });
         expect([status, json.code]).toEqual([401, 'FZ_UNAUTHORIZED']);

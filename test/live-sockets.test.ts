@@ -96,7 +96,7 @@ test.each([
 
 test.each([
   null, 'x', [], {}, { taskId: '' }, { taskId: 1 }, { taskId: 'a\u0000' }, { taskId: '\ud800' }, { taskId: 'x'.repeat(256) },
-  { taskId: '1', lastVersion: -1 }, { taskId: '1', lastVersion: '1e3' }, { taskId: '1', lastVersion: {} }, { orderId: '1' },
+  { taskId: '1', lastVersion: -1 }, { taskId: '1', lastVersion: '1e3' }, { taskId: '1', lastVersion: {} }, { parcelId: '1' },
 ])('a Socket.IO subscription %j gets an error with a code, and the connection stays', async (wish) => {
   const client = await socketIo();
   expect(await client.subscribe(wish as object)).toMatchObject({ ok: false, code: 'FZ_SUBSCRIPTION_INVALID' });

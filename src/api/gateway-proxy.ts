@@ -10,6 +10,7 @@ import { sendReply } from './reply';
 
 /** What the gateway serves: WebSockets below `/ws`, and Socket.IO at its usual path. */
 export const LIVE = /^\/(ws|socket\.io)(\/|$|\?)/;
+export const SOCKET_IO = /^\/socket\.io(\/|$|\?)/;
 
 export interface GatewayProxy {
   /** For plain HTTP at the gateway's paths. */

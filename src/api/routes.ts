@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { Request, Response } from 'express';
 import type { Domain, HttpCommand, HttpQuery, HttpResource, HttpUpdate } from '../../workflows/kernel/definition';
-import { callerOf } from '../auth/caller';
+import { callerOf, keptTo } from '../auth/caller';
+import { checkOwned, checkSigned, signed } from '../auth/owners';
 import { fingerprintOf } from '../canonical';
 import type { Config } from '../config';
 import type { Queryable } from '../facts/postgres';
@@ -51,13 +52,17 @@ function commandRoute(deps: RouteDeps, domain: Domain, command: HttpCommand): Ro
     path: command.path,
     needs: 'submitter',
     answer(request, response) {
-      const body = validBody(command.body, parseBody(request.body));
+      const caller = callerOf(request);
+      const body = validBody(command.body, signed(caller, command, parseBody(request.body)));
+      checkSigned(caller, command, body);
       const correlationId = correlationOf(response);
       const correlationGiven = correlationWasGiven(request);
       const traceparent = traceparentOf(request);
-      return withKey(deps, command.path, request, response, body, (freshId) =>
-        runCommand(deps, domain, command, { body, freshId, correlationId: correlationGiven ? correlationId : freshId, correlationGiven, traceparent }),
-      );
+      return withKey(deps, command.path, request, response, body, async (freshId) => {
+        const context = { freshId, correlationId: correlationGiven ? correlationId : freshId, correlationGiven };
+        if (command.kind === 'concerns') await checkOwned(deps.db, caller, domain, () => command.accept(body as never, { ...context, at: '' }).aggregateId);
+        return runCommand(deps, domain, command, { body, ...context, traceparent });
+      });
     },
   };
 }
@@ -68,14 +73,14 @@ function resourceRoutes(deps: RouteDeps, resource: HttpResource): Route[] {
     {
       method: 'post',
       path: resource.path,
-      needs: 'submitter',
+      needs: 'operator',
       answer(request, response) {
         const body = validBody(resource.body, parseBody(request.body));
         return withKey(deps, resource.path, request, response, body, (freshId) => createRow(db, resource, body, freshId));
       },
     },
-    { method: 'get', path: resource.path, needs: 'viewer', answer: (request) => listRows(db, resource, request.query) },
-    { method: 'get', path: `${resource.path}/:id`, needs: 'viewer', answer: (request) => readRow(db, resource, idOf(request)) },
+    { method: 'get', path: resource.path, needs: 'viewer', answer: (request) => listRows(db, resource, request.query, keptTo(callerOf(request))) },
+    { method: 'get', path: `${resource.path}/:id`, needs: 'viewer', answer: (request) => readRow(db, resource, idOf(request), keptTo(callerOf(request))) },
   ];
 }
 
@@ -84,9 +89,9 @@ function queryRoutes({ db }: RouteDeps, domain: Domain, query: HttpQuery): Route
     method: 'get',
     path: `${query.path}/:id`,
     needs: 'viewer',
-    answer: (request) => readOne(db, domain, query, idOf(request), request.headers['if-none-match']),
+    answer: (request) => readOne(db, domain, query, idOf(request), request.headers['if-none-match'], keptTo(callerOf(request))),
   };
-  return query.list ? [{ method: 'get', path: query.path, needs: 'viewer', answer: (request) => readList(db, domain, query, request.query) }, one] : [one];
+  return query.list ? [{ method: 'get', path: query.path, needs: 'viewer', answer: (request) => readList(db, domain, query, request.query, keptTo(callerOf(request))) }, one] : [one];
 }
 
 function updateRoute(deps: RouteDeps, domain: Domain, update: HttpUpdate): Route {

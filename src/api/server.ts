@@ -1,9 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
-import { openAuthenticator, tokenOf } from '../auth/authenticator';
+import { openAuthenticator } from '../auth/authenticator';
 import type { Config } from '../config';
-import type { GatewayProxy } from './gateway-proxy';
+import { FazendaError } from '../errors';
+import { handshakeToken } from '../live/access';
+import { SOCKET_IO, type GatewayProxy } from './gateway-proxy';
 
 /** A request that has not arrived in full by then is given up, ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -26,8 +28,10 @@ export async function listen(config: Config, app: Express, gateway: GatewayProxy
     live.add(connection);
     connection.once('close', () => live.delete(connection));
     const goOn = (): void => void (gateway.upgrade(request, connection, head) || refuse(connection, '404 Not Found'));
-    if (always) identify(tokenOf(request)).then(goOn, () => refuse(connection, '401 Unauthorized'));
-    else goOn();
+    const token = handshakeToken(request);
+    // A browser's Socket.IO shows its token in its first packet to the gateway, which asks everybody for one.
+    if (!always || (token === undefined && SOCKET_IO.test(request.url ?? ''))) return goOn();
+    identify(token).then(goOn, (fault: unknown) => refuse(connection, isAway(fault) ? '503 Service Unavailable' : '401 Unauthorized'));
   });
   server.on('clientError', (_fault, socket) => refuse(socket as Socket, '400 Bad Request'));
 
@@ -35,6 +39,10 @@ export async function listen(config: Config, app: Express, gateway: GatewayProxy
     server.once('error', reject).listen(config.PORT, config.HOST, () => resolve());
   });
   return { port: (server.address() as AddressInfo).port, stop: () => drain(server, live) };
+}
+
+function isAway(fault: unknown): boolean {
+  return fault instanceof FazendaError && fault.kind.status === 503;
 }
 
 /** For whom HTTP itself went wrong; there is no request to answer in full. */

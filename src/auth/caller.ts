@@ -34,6 +34,11 @@ export function rememberCaller(request: IncomingMessage, caller: Caller): void {
   callers.set(request, caller);
 }
 
+/** The name that a caller is remembered by in what it changes: `x-user-id`, else that of its token; undefined where it gave neither. */
+export function nameOf(request: IncomingMessage, userId: string | undefined): string | undefined {
+  return userId ?? callers.get(request)?.subject;
+}
+
 /** Who a request is from: by its token where one was looked at, else whoever is on the machine. */
 export function callerOf(request: IncomingMessage): Caller {
   return callers.get(request) ?? LOCAL;

@@ -1,8 +1,9 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { headerId } from '../api/correlation';
 import type { Needs } from '../api/roles';
 import { FazendaError } from '../errors';
 import { tokenOf, type Authenticator } from './authenticator';
-import { mayDo, rememberCaller } from './caller';
+import { keptTo, mayDo, rememberCaller } from './caller';
 
 /**
  * What stands before a route: nothing where nobody is asked, else one handler that finds out who calls and turns
@@ -25,6 +26,9 @@ function guard(authenticator: Authenticator, needs: Needs): RequestHandler {
       const held = caller.role ? `the token is a ${caller.role}'s` : 'the token gives no role';
       throw new FazendaError('FZ_FORBIDDEN', `${held}, and this needs ${needs}`, { bearer: 'insufficient_scope', scope: needs });
     }
+    const only = keptTo(caller);
+    const named = headerId(request, 'x-user-id');
+    if (only !== undefined && named !== undefined && named !== only) throw new FazendaError('FZ_FORBIDDEN', `x-user-id is not ${only}, who sends this`);
     rememberCaller(request, caller);
     next();
   };

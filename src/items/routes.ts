@@ -6,6 +6,7 @@ import { jsonReply, type Reply } from '../api/reply';
 import { listRows } from '../api/resources';
 import type { Row } from '../api/rows';
 import { idOf, withKey, type Route } from '../api/routes';
+import { nameOf } from '../auth/caller';
 import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
 import { openHint } from '../facts/hint';
@@ -74,9 +75,9 @@ export function itemRoutes({ config, db, log }: ItemRouteDeps): Route[] {
   ];
 }
 
-/** Who calls: `x-user-id`, else `anonymous` (CONTRACTS §7). */
+/** Who calls: `x-user-id`, else whom the token names, else `anonymous` (CONTRACTS §7). */
 function callOf(request: Request, response: Response): ItemCall {
-  const userId = headerId(request, 'x-user-id') ?? 'anonymous';
+  const userId = nameOf(request, headerId(request, 'x-user-id')) ?? 'anonymous';
   return { userId, correlationId: correlationOf(response), traceparent: traceparentOf(request) };
 }
 

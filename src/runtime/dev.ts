@@ -99,7 +99,7 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   const endpoints = { ...parts.endpoints, api: planned.apiUrl, smtp: planned.smtpUrl, mailbox: planned.mailboxUrl };
   publish(parts.home, endpoints);
   const tookMs = Date.now() - begunAt;
-  console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], adminToken: options.env.FAZENDA_ADMIN_TOKEN ? 'the one of FAZENDA_ADMIN_TOKEN' : adminToken, home: homeFolder, tookMs }));
+  console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], codecUrl: planned.codecUrl, adminToken: options.env.FAZENDA_ADMIN_TOKEN ? 'the one of FAZENDA_ADMIN_TOKEN' : adminToken, home: homeFolder, tookMs }));
 }
 
 async function migrate(dist: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
