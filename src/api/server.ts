@@ -11,6 +11,7 @@ import { SOCKET_IO, type GatewayProxy } from './gateway-proxy';
 const REQUEST_TIMEOUT_MS = 30_000;
 /** How long a stop lets answers finish, ms; below the process's own limit. */
 const DRAIN_MS = 6_000;
+const LOOK_FOR_IDLE_MS = 20;
 
 export interface ApiServer {
   readonly port: number;
@@ -57,6 +58,9 @@ async function drain(server: Server, live: ReadonlySet<Socket>): Promise<void> {
   // Live connections have no end of their own; their clients come back with the last version they saw.
   for (const socket of live) socket.destroy();
   const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  // A connection whose answer was in hand just now is idle after it, and would be kept alive for seconds.
+  const idle = setInterval(() => server.closeIdleConnections(), LOOK_FOR_IDLE_MS);
   await closed;
+  clearInterval(idle);
   clearTimeout(force);
 }

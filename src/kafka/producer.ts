@@ -3,6 +3,7 @@ import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
 import type { Logger } from '../log';
 import { clusterName, openKafka } from './client';
+import { letGo } from './let-go';
 import type { OutgoingRecord, Place, Producer } from './port';
 
 /** kafkajs makes one record batch a partition of each request, and a broker bounds a batch; so requests are cut. */
@@ -13,6 +14,8 @@ const HEADER_OVERHEAD_BYTES = 20;
 
 /** How often brokers that are away are looked for, ms. */
 const LOOK_AGAIN_MS = 500;
+/** A broker that takes connections and says nothing is waited for long; that it is away is said after this, ms. */
+const SAY_AFTER_MS = 3_000;
 
 export interface ProducerOptions {
   readonly retry?: NonNullable<KafkaConfig['retry']>;
@@ -41,6 +44,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     if (looking) return;
     looking = true;
     while (!stopped && !connected) {
+      const silent = setTimeout(() => sayAway('it does not answer'), SAY_AFTER_MS);
       try {
         await producer.disconnect();
         await producer.connect();
@@ -48,13 +52,19 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
         if (saidAway) log.info('Kafka is back');
         saidAway = false;
       } catch (thrown) {
-        // Once for each absence, which may last for hours.
-        if (!saidAway) log.warn({ cause: textOf(thrown), brokers: config.KAFKA_BROKERS }, 'Kafka is away; it is looked for until it is back');
-        saidAway = true;
+        sayAway(textOf(thrown));
         await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      } finally {
+        clearTimeout(silent);
       }
     }
     looking = false;
+  }
+
+  /** Once for each absence, which may last for hours. */
+  function sayAway(cause: string): void {
+    if (!saidAway) log.warn({ cause, brokers: config.KAFKA_BROKERS }, 'Kafka is away; it is looked for until it is back');
+    saidAway = true;
   }
 
   /**
@@ -119,7 +129,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     async stop() {
       stopped = true;
       connected = false;
-      await producer.disconnect();
+      await letGo(producer, log);
     },
   };
 }
