@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import type { Book } from '../workflows/kernel/definition';
 import { item } from './items/entity';
 
 /**
@@ -14,6 +15,8 @@ export interface Entity {
   readonly data: Readonly<Record<string, ZodType>>;
   /** Its own tables: idempotent SQL, run at every migration. */
   readonly tables: readonly string[];
+  /** Its tables as its facts tell them, for a recovery. */
+  readonly books?: readonly Book[];
   /** Headers that its readers were promised beside those of every event; pure: the same fact gives the same. */
   headers(fact: { readonly type: string; readonly at: string }): Readonly<Record<string, string>>;
 }

@@ -59,6 +59,8 @@ export const ERROR_CATALOGUE = {
   FZ_NOT_RUNNING: { status: 503, retryable: true, next: 'Start it with npm start, set FAZENDA_HOME to where it runs, or name the API with --api.' },
   FZ_API_AWAY: { status: 503, retryable: true, next: 'See npx fazenda doctor.' },
   FZ_FACT_GAP: { status: 500, retryable: false, next: 'Run npx fazenda audit: a fact has no predecessor.' },
+  FZ_FACTS_LOST: { status: 503, retryable: true, next: 'Run npx fazenda recover postgres: the topics have what it lost.' },
+  FZ_STILL_AT_WORK: { status: 409, retryable: true, next: 'Stop ingress and dispatcher, or start them again: they wait while a database has to be recovered.' },
   FZ_INTERNAL: { status: 500, retryable: true, next: 'Try again; if it stays, report the correlation id.' },
   FZ_SCHEMA_REGISTRY_AWAY: { status: 503, retryable: true, next: 'Records wait until the schema registry at SCHEMA_REGISTRY_URL answers.' },
   FZ_SCHEMA_BREAKS: { status: 500, retryable: false, next: 'Records that were written before could not be read any more: give a new field a default, and leave old ones their types.' },

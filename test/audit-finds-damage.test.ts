@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { PutObjectCommand, DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { audit, type Ledger } from '../src/audit/audit';
+import { repair } from '../src/audit/repair';
 import { factId } from '../src/facts/identity';
 import { factsFrom } from '../src/facts/read';
 import { recordOfFact } from '../src/relay/publish';
 import type { OutgoingRecord } from '../src/kafka/port';
+import { JSON_FORMATS } from '../src/schemas/wire';
 import { openBackbone, type Backbone } from './setup/backbone';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
 import { until } from './setup/until';
@@ -43,7 +45,7 @@ const objectOf = async (id: string) => {
   return { Bucket, Key };
 };
 /** A record like that of a stored fact, but for something. */
-const otherwise = async (id: string, version: number, change: (record: OutgoingRecord) => OutgoingRecord) => send(change(recordOfFact((await facts(id))[version - 1]!)));
+const otherwise = async (id: string, version: number, change: (record: OutgoingRecord) => OutgoingRecord) => send(change(recordOfFact((await facts(id))[version - 1]!, JSON_FORMATS)));
 const headers = (more: Record<string, string>) => (record: OutgoingRecord): OutgoingRecord => ({ ...record, headers: { ...record.headers, ...more } });
 
 const DAMAGES: readonly Damage[] = [
@@ -137,5 +139,23 @@ describe('once each story has its own damage', () => {
   test('and nothing is said of any other story', () => {
     const damaged = new Set(idOf.values());
     expect(ledger.differences.filter(({ id }) => !damaged.has(id))).toEqual([]);
+  });
+});
+
+describe('once it was repaired', () => {
+  beforeAll(async () => {
+    for (let round = 0; round < 2; round += 1) {
+      await repair({ ...backbone.deps, producer: backbone.producer }, ledger.differences);
+      ledger = await audit(backbone.deps, OPTIONS);
+    }
+  }, 60_000);
+
+  test.each(DAMAGES.filter(({ mends }) => mends))('$what is mended', (damage) => {
+    expect(ledger.differences.filter(({ id }) => id === idOf.get(damage))).toEqual([]);
+  });
+
+  test.each(DAMAGES.filter(({ mends }) => !mends))('$what is left as it is, and named again', (damage) => {
+    const found = ledger.differences.filter(({ id }) => id === idOf.get(damage));
+    expect(found.map(({ kind }) => kind).sort()).toEqual([...damage.expected].sort());
   });
 });

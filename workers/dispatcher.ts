@@ -9,6 +9,7 @@ import { keepRemembering } from '../src/notify/remember';
 import { runProcess } from '../src/process';
 import { openPlaceIndex } from '../src/replay/place-index';
 import { openMetrics } from './hosting';
+import { whenWhole } from './standing';
 
 /**
  * Makes notifications of facts that people are told of, and puts them on the queue. Beside that it fills the index of
@@ -32,8 +33,10 @@ void runProcess('dispatcher', async (running) => {
     onChunk: (chunk: Parameters<typeof dispatchChunk>[1]) => dispatchChunk(deps, chunk),
   };
   const consumer = openConsumer(config, log, options, fail);
-  onStop(() => consumer.stop());
-  await consumer.start();
+  await whenWhole(running, db, async () => {
+    onStop(() => consumer.stop());
+    await consumer.start();
+  });
 
   const places = openPlaceIndex({ config, log, db, codec: deps.codec });
   places.start();

@@ -1,11 +1,14 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { domains } from '../../workflows/domains';
+import type { Config } from '../config';
+import { openCodec } from '../kafka/codec';
+import type { Logger } from '../log';
 import { extentsOf } from '../replay/read-topics';
 import type { Difference, Found } from './kinds';
 import { lookAt, type AuditDeps, type Tellers } from './look';
+import { isInSlice, slicesOf, type Slice } from './slices';
 import { SOURCES, type Source } from './sources';
-import { countFacts, factsById, idsOfFacts, pagesOfFacts, type Range, type Slice } from './told-facts';
+import { countFacts, factsById, idsOfFacts, pagesOfFacts, type Range } from './told-facts';
 import { keyOf, TopicTeller } from './told-records';
 import { RunTeller } from './told-runs';
 import { viewOrphans } from './told-views';
@@ -35,8 +38,6 @@ export interface Ledger {
 
 const SETTLE_MS = 10_000;
 const PATIENCE_MS = 120_000;
-/** Facts whose records are kept in memory at the same time; more are audited slice by slice. */
-const SLICE_FACTS_MAX = 400_000;
 
 interface Suspect {
   readonly source: Source;
@@ -52,11 +53,11 @@ interface Suspect {
  * @throws FazendaError FZ_…_AWAY where a teller cannot be asked: then nothing is said of any aggregate.
  */
 export async function audit(deps: AuditDeps, options: AuditOptions = {}): Promise<Ledger> {
-  const slices = Math.max(1, Math.ceil(Math.max(await countFacts(deps.db), await countRecords(deps)) / SLICE_FACTS_MAX));
+  const slices = slicesOf(Math.max(await countFacts(deps.db), await countRecords(deps.config, deps.log)));
   const total = { aggregates: {} as Record<string, number>, facts: 0, records: 0, cameRight: 0, moving: 0, differences: [] as Difference[] };
-  for (let at = 0; at < slices; at += 1) {
-    options.onProgress?.(slices === 1 ? 'reading' : `reading slice ${at + 1} of ${slices}`);
-    await auditSlice(deps, options, { of: slices, at }, total);
+  for (const slice of slices) {
+    options.onProgress?.(slices.length === 1 ? 'reading' : `reading slice ${slice.at + 1} of ${slice.of}`);
+    await auditSlice(deps, options, slice, total);
   }
   const order = ({ aggregate, id, version = 0, kind }: Difference): string => JSON.stringify([aggregate, id, String(version).padStart(9, '0'), kind]);
   return { ...total, differences: total.differences.toSorted((one, other) => (order(one) < order(other) ? -1 : 1)) };
@@ -69,7 +70,7 @@ async function auditSlice(deps: AuditDeps, options: AuditOptions, slice: Slice, 
   const { range = {} } = options;
   const sources = SOURCES.filter(({ name }) => range.aggregates?.includes(name) ?? true);
   const inRange = await rangeOf(deps, sources, range, slice);
-  const topics = new TopicTeller(config, log, inRange, (forged) => total.differences.push(forged));
+  const topics = new TopicTeller(config, log, openCodec(config, db), inRange, (forged) => total.differences.push(forged));
   const runs = new Map(domains.filter(({ name }) => sources.some((source) => source.name === name)).map((domain) => [domain.name, new RunTeller(temporal, domain)]));
   const tellers: Tellers = { topics, clock: new TopicClock(config, log), runs };
 
@@ -165,16 +166,12 @@ async function rangeOf({ db }: AuditDeps, sources: readonly Source[], range: Ran
   const inTime = new Set<string>();
   if (!always) for (const source of sources) for (const id of await idsOfFacts(db, source, range, slice)) inTime.add(keyOf(source.name, id));
   return (aggregate, id, at) =>
-    names.has(aggregate) && (wanted?.has(id) ?? true) && (slice.of === 1 || sliceNumber(id) % slice.of === slice.at)
+    names.has(aggregate) && (wanted?.has(id) ?? true) && isInSlice(id, slice)
     && (always || inTime.has(keyOf(aggregate, id)) || (at !== undefined && at >= since && at < until));
 }
 
-/** The number that `pagesOfFacts` has PostgreSQL reckon. */
-function sliceNumber(id: string): number {
-  return Number.parseInt(createHash('md5').update(id).digest('hex').slice(0, 7), 16);
-}
-
-async function countRecords({ config, log }: AuditDeps): Promise<number> {
+/** Records on the topics of facts, whoever wrote them. @throws FazendaError FZ_KAFKA_AWAY */
+export async function countRecords(config: Config, log: Logger): Promise<number> {
   const extents = await extentsOf(config, log, [...new Set(SOURCES.flatMap(({ topics }) => Object.values(topics)))]);
   return Number(extents.reduce((sum, { low, high }) => sum + high - low, 0n));
 }

@@ -1,5 +1,6 @@
 import type { StoredFact } from '../facts/read';
 import { recordOfFact } from '../relay/publish';
+import type { WireFormats } from '../schemas/wire';
 import type { Found } from './kinds';
 import { digestOf, digestOfData, digestOfHeaders, type Asking, type Telling, type Testimony } from './testimony';
 
@@ -13,6 +14,8 @@ export interface TopicsAt {
   dead(place: string): boolean;
   /** False where the partition has forgotten this place. */
   kept(place: string): boolean;
+  /** How facts are written. */
+  readonly formats: WireFormats;
 }
 
 /** Where the topics and the facts of one aggregate disagree. */
@@ -37,8 +40,8 @@ export function compareTopics(testimony: Testimony, at: TopicsAt): Found[] {
 function ofFact(fact: StoredFact, tellings: readonly Telling[], askings: readonly Asking[], at: TopicsAt): Found[] {
   const { version, type, topic, publishedAt, origin } = fact;
   if (origin !== null) return ofOrigin(fact, origin, tellings, askings, at);
-  const [wrong] = tellings.filter((telling) => !agrees(fact, telling));
-  if (wrong) return [{ kind: 'record-differs', version, said: `${wrong.place} is not the stored ${type}${headersAgree(fact, wrong) ? '' : ', by its headers'}` }];
+  const [wrong] = tellings.filter((telling) => !agrees(fact, telling, at.formats));
+  if (wrong) return [{ kind: 'record-differs', version, said: `${wrong.place} is not the stored ${type}${headersAgree(fact, wrong, at.formats) ? '' : ', by its headers'}` }];
   if (tellings.length > 0) return publishedAt === null ? [{ kind: 'unpublished', version, said: `${type} is on ${topic} and does not count as published` }] : [];
   if (publishedAt === null) return [{ kind: 'unpublished', version, said: `${type} waits to be put on ${topic}` }];
   if (publishedAt < at.keptSince(topic)) return [];
@@ -56,12 +59,12 @@ function ofOrigin(fact: StoredFact, origin: string, tellings: readonly Telling[]
   return [{ kind: 'origin-missing', version, said: `${type} came in as ${origin}, which is not there` }];
 }
 
-function agrees(fact: StoredFact, telling: Telling): boolean {
-  if (telling.type !== fact.type || !headersAgree(fact, telling)) return false;
+function agrees(fact: StoredFact, telling: Telling, formats: WireFormats): boolean {
+  if (telling.type !== fact.type || !headersAgree(fact, telling, formats)) return false;
   // An encoding that was changed since is no contradiction: then the data decides.
-  return telling.data === digestOfData(fact.data) || telling.bytes === digestOf(recordOfFact(fact).value ?? '');
+  return telling.data === digestOfData(fact.data) || telling.bytes === digestOf(recordOfFact(fact, formats).value ?? '');
 }
 
-function headersAgree(fact: StoredFact, telling: Telling): boolean {
-  return telling.headers === digestOfHeaders(recordOfFact(fact).headers);
+function headersAgree(fact: StoredFact, telling: Telling, formats: WireFormats): boolean {
+  return telling.headers === digestOfHeaders(recordOfFact(fact, formats).headers);
 }

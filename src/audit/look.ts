@@ -4,6 +4,7 @@ import type { AnyState, Placed } from '../../workflows/kernel/lifecycle';
 import type { Config } from '../config';
 import type { StoredFact } from '../facts/read';
 import type { Logger } from '../log';
+import { recentFormats } from '../schemas/wire';
 import type { ObjectStore } from '../storage/s3';
 import { judgeFacts } from './compare-facts';
 import { compareRuns } from './compare-runs';
@@ -40,7 +41,9 @@ export async function lookAt(
   const add = (id: string, found: readonly Found[]): void => {
     if (found.length > 0) all.set(id, [...(all.get(id) ?? []), ...found]);
   };
-  const at = { keptSince: (topic: string) => clock.keptSince(topic), taken: (group: string, place: string) => clock.taken(group, place), dead: (place: string) => topics.dead(place), kept: (place: string) => topics.kept(place) };
+  const at = {
+    formats: await recentFormats(db), keptSince: (topic: string) => clock.keptSince(topic), taken: (group: string, place: string) => clock.taken(group, place), dead: (place: string) => topics.dead(place), kept: (place: string) => topics.kept(place),
+  };
   const states: { id: string; state: Placed<AnyState> }[] = [];
   for (const [id, facts] of byId) {
     const testimony = { source, id, facts, told: topics.of(source.name, id) };

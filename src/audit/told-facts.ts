@@ -1,5 +1,6 @@
 import type { Queryable } from '../facts/postgres';
 import { factsOfMany, type StoredFact } from '../facts/read';
+import { NUMBER_OF_ID, WHOLE, type Slice } from './slices';
 import type { Source } from './sources';
 
 /** Aggregates looked at together. */
@@ -15,14 +16,6 @@ export interface Range {
   /** And before this one. */
   readonly until?: string;
 }
-
-/** A part of all ids, so that what is kept of the topics stays bounded: those whose hash leaves this rest. */
-export interface Slice {
-  readonly of: number;
-  readonly at: number;
-}
-
-export const WHOLE: Slice = { of: 1, at: 0 };
 
 /** The aggregates of a source that have facts, page by page in the order of their ids, each with all its facts. */
 export async function* pagesOfFacts(db: Queryable, source: Source, range: Range, slice: Slice = WHOLE): AsyncGenerator<Map<string, StoredFact[]>, void, void> {
@@ -42,15 +35,12 @@ async function idsAfter(db: Queryable, source: Source, range: Range, slice: Slic
      WHERE aggregate_type = $1 AND ($2::text IS NULL OR aggregate_id > $2)
        AND ($3::text[] IS NULL OR aggregate_id = ANY($3))
        AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)
-       AND ($6 = 1 OR ${SLICE_OF_ID} % $6 = $7)
+       AND ($6 = 1 OR ${NUMBER_OF_ID} % $6 = $7)
      ORDER BY aggregate_id LIMIT $8`,
     [source.name, after, range.ids ?? null, range.since ?? null, range.until ?? null, slice.of, slice.at, most],
   );
   return rows.map((row) => row.aggregate_id);
 }
-
-/** 28 bits of the MD5 of the id: the same number as `sliceNumber` gives. */
-const SLICE_OF_ID = "('x' || left(md5(aggregate_id), 7))::bit(28)::int";
 
 /** All facts of some aggregates; one that has none has an empty list. */
 export async function factsById(db: Queryable, source: Source, ids: readonly string[]): Promise<Map<string, StoredFact[]>> {

@@ -4,7 +4,7 @@ import { FazendaError } from '../errors';
 import { factId, isOurs, sourceOf } from '../facts/identity';
 import { placeOf, sortRecord } from '../ingress/sort';
 import { deadLetterTopic } from '../kafka/client';
-import { decodeValue } from '../kafka/codec';
+import type { Codec } from '../kafka/codec';
 import type { IncomingRecord } from '../kafka/port';
 import type { Logger } from '../log';
 import { extentsOf, readTopics } from '../replay/read-topics';
@@ -36,17 +36,19 @@ export class TopicTeller {
   constructor(
     private readonly config: Config,
     private readonly log: Logger,
+    private readonly codec: Codec,
     private readonly wanted: Wanted,
     private readonly onForged: (forged: Difference) => void,
   ) {}
 
-  /** Reads to where the topics end now. @throws FazendaError FZ_KAFKA_AWAY */
+  /** Reads to where the topics end now. @throws FazendaError FZ_KAFKA_AWAY, FZ_SCHEMA_REGISTRY_AWAY */
   async readOn(): Promise<void> {
     const doors = [...this.carried].flatMap(([topic, { door }]) => (door ? [topic] : []));
     const topics = [...this.carried.keys(), ...doors.map(deadLetterTopic)];
     const extents = await extentsOf(this.config, this.log, topics);
     for (const { topic, partition, low } of extents) this.lows.set(`${topic}/${partition}`, low);
     for await (const records of readTopics(this.config, this.log, topics, this.ends)) {
+      await this.codec.learn(records);
       for (const record of records) this.hear(record);
       const last = records.at(-1);
       if (last) this.ends.set(`${last.topic}/${last.partition}`, BigInt(last.offset) + 1n);
@@ -97,7 +99,7 @@ export class TopicTeller {
   }
 
   private hearAsking(domain: Domain, door: StartDoor, record: IncomingRecord): void {
-    const sorted = sortRecord(domain, door, record);
+    const sorted = sortRecord(domain, door, record, this.codec);
     if (sorted.kind !== 'start' || !this.wanted(domain.name, sorted.id, sorted.fact.at)) return;
     const { fact, origin } = sorted;
     this.toldOf(domain.name, sorted.id).askings.push({ place: origin.place, group: door.group, data: digestOfData(fact.data), isFact: origin.published });
@@ -118,7 +120,7 @@ export class TopicTeller {
     if (ceId !== factId(source.name, id, version)) return forged(`its ce_id is ${ceId ?? 'missing'}, due is ${factId(source.name, id, version)}`);
     if (source.topics[type] !== record.topic) return forged(`${type} is not told on ${record.topic}`);
     if (String(record.key) !== id) return forged(`its key is ${String(record.key)}, so it is out of the order of its aggregate`);
-    const data = dataOf(record);
+    const data = dataOf(this.codec, record);
     const telling = { version, place, type, headers: digestOfHeaders(record.headers), data: data === undefined ? 'undecodable' : digestOfData(data), bytes: digestOf(record.value ?? '') };
     const { tellings } = this.toldOf(source.name, id);
     const known = tellings.get(version);
@@ -143,9 +145,9 @@ export function keyOf(aggregate: string, id: string): string {
 }
 
 /** Undefined where the value is no document: what a fact says it never is. */
-function dataOf(record: IncomingRecord): unknown {
+function dataOf(codec: Codec, { topic, value }: IncomingRecord): unknown {
   try {
-    return decodeValue(record.value);
+    return codec.decode(topic, value);
   } catch (thrown) {
     if (thrown instanceof FazendaError && !thrown.kind.retryable) return undefined;
     throw thrown;

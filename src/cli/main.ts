@@ -1,11 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { domains } from '../../workflows/domains';
 import { FazendaError } from '../errors';
+import { auditCommand } from './audit';
 import { devCommand } from './dev';
 import { dlqCommand } from './dlq';
 import { doctorCommand } from './doctor';
 import { migrateCommand } from './migrate';
 import { rebuildCommand } from './rebuild';
+import { recoverCommand } from './recover';
 import { replayCommand } from './replay';
 import { schemasCommand } from './schemas';
 import { storyCommand } from './story';
@@ -35,6 +37,8 @@ function makeProgram(): Command {
   topicsCommand(program);
   replayCommand(program);
   rebuildCommand(program);
+  auditCommand(program);
+  recoverCommand(program);
   schemasCommand(program);
   doctorCommand(program);
   return program;

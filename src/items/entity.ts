@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { itemBook } from './book';
 import { ITEMS_TABLE } from './table';
 
 /** What is told of an item, by type. Names, in snake case, and topic are S2's. */
@@ -17,5 +18,6 @@ export const item = {
   topics: { ItemCreated: TOPIC, ItemUpdated: TOPIC, ItemDeleted: TOPIC },
   data,
   tables: [ITEMS_TABLE],
+  books: [itemBook],
   headers: ({ type, at }: { readonly type: string; readonly at: string }) => ({ event_type: type, entity_type: 'Item', timestamp: at }),
 };

@@ -135,7 +135,7 @@ export function openObjectStore(config: Config): ObjectStore {
         }
         return { sha256: hash.digest('hex'), bytes };
       } catch (cause) {
-        if (isNamed(cause, 'NoSuchKey', 'NoSuchBucket')) return undefined;
+        if (isNamed(cause, 'NoSuchKey', 'NoSuchBucket', 'InvalidBucketName')) return undefined;
         throw away(`${uri} cannot be read`, cause);
       }
     },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Domain } from '../kernel/definition';
 import { duration } from '../kernel/settings';
+import { orderBooks } from './books';
 import { orderCli } from './cli';
 import { orderFacts } from './contracts';
 import { createdElsewhere, placed, requested } from './doors';
@@ -65,4 +66,5 @@ export const order = {
   },
   tables: ORDER_TABLES,
   notices: orderNotices,
+  books: orderBooks,
 } satisfies Domain<OrderState, OrderFact>;
