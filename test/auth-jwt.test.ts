@@ -87,6 +87,7 @@ test('a static token and the admin token are good beside it', async () => {
 
 test.each([
   [{ JWT_ISSUER: '' }, /JWT_ISSUER/], [{ JWT_AUDIENCE: '' }, /JWT_AUDIENCE/], [{ JWT_JWKS_URL: 'http://id.example/keys' }, /JWT_JWKS_URL: is not https/],
+  [{ JWT_JWKS_URL: 'nowhere' }, /JWT_JWKS_URL: Invalid URL/],
 ])('a setting that would let strangers in is refused: %j', (env, fault) => {
   expect(() => readConfig({ ...provider.env, ...env })).toThrow(fault);
 });

@@ -24,6 +24,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   DATABASE_URL: `postgres://user:${birds('database')}@127.0.0.1:1/db`,
   S3_SECRET_ACCESS_KEY: birds('s3'),
   REDIS_URL: `redis://user:${birds('redis')}@127.0.0.1:1`,
+  SCHEMA_REGISTRY_URL: `http://user:${birds('registry')}@127.0.0.1:1`,
   AMQP_URL: `amqp://user:${birds('amqp')}@127.0.0.1:1`,
   SMTP_URL: `smtp://user:${birds('smtp')}@127.0.0.1:1`,
   KAFKA_SASL_PASSWORD: birds('kafka'),
@@ -45,9 +46,11 @@ describe('settings', () => {
   const config = readConfig({ ...SECRETS, ...AWAY });
 
   test('every secret among them has its bird: a new one has to be planted here', () => {
-    const secret = Object.entries(config).flatMap(([name, value]) => (value instanceof Secret ? [name] : []));
+    const names = [...readFileSync(join(__dirname, '..', '.env.example'), 'utf8').matchAll(/^([A-Z0-9_]+)=/gm)].flatMap(([, name]) => name ?? []);
+    const samples = ['sample', 'http://h', 'amqp://h', 'smtp://h'];
+    const secret = names.filter((name) => samples.some((sample) => isSecret(name, sample)));
     expect(secret.filter((name) => !(name in SECRETS))).toEqual([]);
-    expect(secret.length).toBeGreaterThanOrEqual(7);
+    expect(secret.length).toBeGreaterThanOrEqual(8);
   });
 
   test('tell none of it, however they are printed', () => {
@@ -134,6 +137,15 @@ describe('processes', () => {
     expect(heard([...lines, end].join('\n'))).toEqual([]);
   });
 });
+
+function isSecret(name: string, sample: string): boolean {
+  try {
+    return Object.entries(readConfig({ ...AWAY, ...SECRETS, [name]: sample })).some(([setting, value]) => setting === name && value instanceof Secret);
+  } catch (thrown) {
+    if (thrown instanceof FazendaError) return false; // That sample is none of this setting.
+    throw thrown;
+  }
+}
 
 function read(path: string): string {
   try {

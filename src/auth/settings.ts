@@ -35,6 +35,7 @@ function tokenList(text: string, context: z.RefinementCtx): readonly StaticToken
 
 /** Whoever can change what is fetched without TLS decides which tokens are good. */
 function isSafeUrl(url: string): boolean {
+  if (!URL.canParse(url)) return true; // Said by what it is not.
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }
