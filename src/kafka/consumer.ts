@@ -157,7 +157,8 @@ export function incomingRecord(topic: string, partition: number, { offset, key, 
     if (held === undefined) continue;
     raw[name] = held;
     // A header may have no value, which kafkajs gives as null whatever its types say.
-    if (held !== null) text[name] = String(Array.isArray(held) ? held.at(-1) : held);
+    const last = Array.isArray(held) ? held.at(-1) : held;
+    if (last !== null && last !== undefined) text[name] = String(last);
   }
   return { topic, partition, offset, key, value, headers: text, rawHeaders: raw as OutgoingRecord['headers'], timestamp: Number(timestamp) };
 }
