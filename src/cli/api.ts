@@ -29,13 +29,15 @@ function madeToken(env: NodeJS.ProcessEnv): string | undefined {
  * One request to the API; gives the JSON of its answer.
  * @throws FazendaError with the code that the API gave; FZ_API_AWAY where it gave no answer.
  */
-export async function callApi(api: string, method: 'GET' | 'POST' | 'PATCH', path: string, body?: object): Promise<Record<string, unknown>> {
+export async function callApi(
+  api: string, method: 'GET' | 'POST' | 'PATCH', path: string, body?: object, more: Readonly<Record<string, string>> = {},
+): Promise<Record<string, unknown>> {
   let response: Response;
   let text: string;
   try {
     response = await fetch(`${api}${path}`, {
       method,
-      headers: { ...authorization(api), ...(body && { 'content-type': 'application/json' }) },
+      headers: { ...more, ...authorization(api), ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
     });

@@ -39,7 +39,8 @@ export function openIndexer({ config, db, log }: IndexerDeps): { start(): void; 
     const { rows } = await db.query<{ epoch: string }>('SELECT epoch::text FROM dead_letter_index');
     const now = rows[0]?.epoch;
     if (now === undefined || (now === epoch && !ailing)) return;
-    await consumer?.stop();
+    // One that ails may hang; the two of them write the same.
+    void consumer?.stop().catch((thrown: unknown) => log.debug({ cause: textOf(thrown) }, 'the old consumer did not close'));
     if (stopped) return;
     [epoch, ailing] = [now, false];
     const options = {
