@@ -9,6 +9,7 @@ COPY src src
 COPY workflows workflows
 COPY activities activities
 COPY workers workers
+COPY docs/schemas docs/schemas
 # The same build as a start from the checkout, workflow bundle included.
 RUN node bin/build-only.mjs && npm prune --omit=dev
 
@@ -20,6 +21,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
 COPY --from=build --chown=node:node /app/package.json /app/package-lock.json ./
 COPY --from=build --chown=node:node /app/node_modules node_modules
 COPY --from=build --chown=node:node /app/dist dist
+COPY --from=build --chown=node:node /app/docs docs
 # A volume that is mounted there takes its owner from here.
 RUN mkdir /data && chown node:node /data
 USER node

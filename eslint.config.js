@@ -10,7 +10,7 @@ const WALL = {
 };
 
 /** Definitions are for the doors, not for the bundle; they may use these, and nothing with I/O. */
-const DEFINITIONS = ['workflows/domains.ts', 'workflows/kernel/settings.ts', 'workflows/*/definition.ts', 'workflows/*/doors.ts', 'workflows/*/messages.ts', 'workflows/*/templates.ts', 'workflows/*/tables.ts'];
+const DEFINITIONS = ['workflows/domains.ts', 'workflows/kernel/settings.ts', 'workflows/*/definition.ts', 'workflows/*/contracts.ts', 'workflows/*/doors.ts', 'workflows/*/messages.ts', 'workflows/*/templates.ts', 'workflows/*/tables.ts'];
 
 module.exports = tseslint.config(
   { ignores: ['dist/', '.test-dist/', '.c-dist/', 'node_modules/', 'coverage/', '.fazenda/'] },

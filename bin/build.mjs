@@ -23,6 +23,8 @@ export function build() {
     // What was compiled from a file that is gone, or by another compiler, must go as well.
     if (changed.some((path) => sources[path] === undefined || FILES.includes(path))) rmSync(DIST, { recursive: true, force: true });
     node([join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+    // A contract that older records could not be read by is no better than a source that does not compile.
+    node([join(DIST, 'src', 'cli', 'main.js'), 'schemas', '--check']);
     const bundled = existsSync(join(DIST, 'workflow-bundle.js')) && !changed.some((path) => path.startsWith('workflows/'));
     if (!bundled) node([join(DIST, 'src', 'runtime', 'bundle.js'), DIST]);
     stamp(sources);
@@ -59,5 +61,5 @@ function stamp(sources) {
 
 function node(args) {
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  if (status !== 0) throw new Failure('FZ_BUILD_FAILED: the sources do not compile, for the reason above. Correct them and start again.');
+  if (status !== 0) throw new Failure('FZ_BUILD_FAILED: the sources do not compile, or break what they promised, for the reason above. Correct them and start again.');
 }

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { domains } from '../workflows/domains';
+import { authFaults, authSettings } from './auth/settings';
+import type { Encoding } from '../workflows/kernel/definition';
+import { entities } from './entities';
 import { FazendaError } from './errors';
+import { KAFKA_ALIASES, kafkaSecurityFaults, kafkaSecuritySettings } from './kafka/security';
 import { Secret } from './secret';
+import { parseKeys, type PayloadKey } from './temporal/seal';
 
 /** The only file that reads the environment. Every fault is reported at once, before anything connects. */
 
@@ -11,6 +16,22 @@ const count = (preset: number, max = 100_000) => z.coerce.number().int().min(1).
 const milliseconds = (preset: number) => z.coerce.number().int().min(1).max(86_400_000).default(preset);
 const flag = (preset: boolean) => z.enum(['true', 'false']).default(preset ? 'true' : 'false').transform((text) => text === 'true');
 const list = z.string().transform((text) => text.split(',').map((one) => one.trim()).filter(Boolean));
+
+function keyList(text: string, context: z.RefinementCtx): readonly PayloadKey[] {
+  const { keys, faults } = parseKeys(text);
+  for (const message of faults) context.addIssue({ code: 'custom', message });
+  return keys;
+}
+
+const encodings = list.default([]).transform((pairs, context): Readonly<Record<string, Encoding>> => {
+  const topics = [...domains, ...entities].flatMap((one) => Object.values(one.topics)).concat(domains.flatMap(({ doors }) => doors.map(({ topic }) => topic)));
+  return Object.fromEntries(pairs.map((pair): [string, Encoding] => {
+    const [topic = '', encoding] = pair.split('=').map((part) => part.trim());
+    if (!topics.includes(topic)) context.addIssue({ code: 'custom', message: `${topic} is no topic of ours` });
+    if (encoding !== 'avro' && encoding !== 'json') context.addIssue({ code: 'custom', message: `${topic} can be avro or json` });
+    return [topic, encoding === 'avro' ? 'avro' : 'json'];
+  }));
+});
 
 const environment = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -23,6 +44,7 @@ const environment = z.object({
   METRICS_PEERS: list.default([]),
   FAZENDA_HOME: z.string().default('.fazenda'),
   FAZENDA_ADMIN_TOKEN: secret.optional(),
+  ...authSettings,
   /** The api is ready only once this file exists; `npm start` writes it last. */
   FAZENDA_READY_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -30,18 +52,36 @@ const environment = z.object({
 
   KAFKA_BROKERS: list.optional(),
   KAFKA_BROKER: list.optional(),
+  ...kafkaSecuritySettings,
   KAFKA_CLIENT_ID: z.string().min(1).default('fazenda'),
   /** Put before every topic and group, so that installations can share a cluster. */
   KAFKA_TOPIC_PREFIX: z.string().regex(/^[\w.-]*$/).default(''),
   KAFKA_PROFILE: z.enum(['dev', 'prod']).default('dev'),
   KAFKA_SESSION_TIMEOUT_MS: milliseconds(10_000),
+  /** The registry of Avro schemas, user and password in it where it wants them; `off` leaves it out. */
+  SCHEMA_REGISTRY_URL: z.literal('off').transform(() => undefined)
+    .or(z.url({ protocol: /^https?$/ }).transform((value) => new Secret(value))).optional(),
+  /** Topics that are written otherwise than their domain says: `topic=avro,topic=json`. */
+  KAFKA_ENCODINGS: encodings,
+  /** False turns off the events of items and the Kafka endpoints (S2), nothing else. */
   OBSERVABILITY__KAFKA_ENABLED: flag(true),
+  /** Topics that `POST /kafka/publish` may write to, by their names in the contracts. */
+  OBSERVABILITY__KAFKA_PUBLISH_TOPICS: list.default(['test-events']),
 
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_TASK_QUEUE: z.string().default('fazenda'),
   /** After a worker dies its workflow tasks wait this long for another. */
   TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS: milliseconds(5_000),
+  /** Keys that seal what Temporal keeps: `id:32 bytes in base64`, comma-separated, the newest first. */
+  TEMPORAL_PAYLOAD_KEYS: z.string().transform(keyList).default([]),
+  /** Where the codec server opens it for the Web UI, on loopback, and what the UI has to show for it. */
+  CODEC_SERVER_PORT: port.default(8234),
+  /** Only a container, whose ports are published on loopback, has to listen beyond it. */
+  CODEC_SERVER_HOST: z.string().default('127.0.0.1'),
+  CODEC_SERVER_TOKEN: secret.optional(),
+  /** The Web UI's origin, which alone a browser may ask the codec server from. */
+  TEMPORAL_UI_URL: z.url().default('http://localhost:8233'),
   WORKFLOW_BUNDLE: z.string().optional(),
 
   DATABASE_URL: secret.default(new Secret('postgres://postgres@127.0.0.1:5432/fazenda')),
@@ -115,7 +155,7 @@ export interface Config extends Omit<Environment, 'KAFKA_BROKERS' | 'KAFKA_BROKE
 
 /** @throws FazendaError FZ_CONFIG_INVALID naming every faulty variable, values never shown. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const given = withoutEmpty(env);
+  const given = withAliases(withoutEmpty(env));
   const faults: { path: string; message: string }[] = [];
 
   const core = environment.safeParse(given);
@@ -129,6 +169,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const models = readModels(given, faults);
   const kafkaNames = readKafkaNames(given, faults);
+  faults.push(...authFaults(given), ...kafkaSecurityFaults(given));
 
   if (!core.success || faults.length > 0) {
     const named = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');
@@ -141,7 +182,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 /** Names that doors let an installation choose. Two topics or two groups of one name would be one to Kafka. */
 function readKafkaNames(env: Record<string, string>, faults: { path: string; message: string }[]): Record<string, string> {
   const doors = domains.flatMap((domain) => domain.doors);
-  const topics = [...doors.map(({ topic }) => topic), ...domains.flatMap((domain) => Object.values(domain.topics))];
+  const topics = [...doors.map(({ topic }) => topic), ...[...domains, ...entities].flatMap((one) => Object.values(one.topics))];
   const names: Record<string, string> = {};
   for (const { topic, topicSetting, group, groupSetting } of doors) {
     choose(topic, topicSetting, topics);
@@ -179,6 +220,11 @@ function readModels(env: Record<string, string>, faults: { path: string; message
 /** A variable that is set to nothing counts as not set, as shells and compose files leave them. */
 function withoutEmpty(env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => Boolean(pair[1])));
+}
+
+function withAliases(given: Record<string, string>): Record<string, string> {
+  const spelled = Object.entries(KAFKA_ALIASES).flatMap(([alias, name]) => (given[alias] ? [[name, given[alias]] as const] : []));
+  return { ...Object.fromEntries(spelled), ...given };
 }
 
 function faultsOf(error: z.ZodError): { path: string; message: string }[] {

@@ -46,6 +46,14 @@ export const lanesStarted = new Histogram({
   registers: [registry],
 });
 
+/** Facts that their schema could not say and that went as JSON; anything but 0 is a fault of ours. */
+export const unsayable = new Counter({
+  name: 'fazenda_avro_unsayable_total',
+  help: 'Records that are meant to be Avro and went as JSON, because their schema does not fit them',
+  labelNames: ['topic'] as const,
+  registers: [registry],
+});
+
 export const relayBacklog = new Gauge({
   name: 'fazenda_relay_backlog',
   help: 'Facts that are not on Kafka yet',

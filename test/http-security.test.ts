@@ -1,5 +1,6 @@
-import { isLoopback, requiredToken } from '../src/api/security';
+import { openAuthenticator } from '../src/auth/authenticator';
 import { readConfig } from '../src/config';
+import { isLoopback } from '../src/loopback';
 import { openApi, type TestApi } from './setup/api';
 import { fakeProducer } from './setup/fake-producer';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
@@ -9,8 +10,9 @@ const TOKEN = 'a-token-of-this-test';
 
 describe('beyond loopback', () => {
   test('nothing is served without a token', () => {
-    expect(() => requiredToken(readConfig({ HOST: '0.0.0.0' }))).toThrow(/FAZENDA_ADMIN_TOKEN/);
-    expect(requiredToken(readConfig({ HOST: '127.0.0.1', FAZENDA_ADMIN_TOKEN: TOKEN }))).toBeUndefined();
+    expect(() => openAuthenticator(readConfig({ HOST: '0.0.0.0' }))).toThrow(/FAZENDA_ADMIN_TOKEN/);
+    expect(() => openAuthenticator(readConfig({ AUTH_ALWAYS: 'true' }))).toThrow(/AUTH_ALWAYS/);
+    expect(openAuthenticator(readConfig({ HOST: '127.0.0.1', FAZENDA_ADMIN_TOKEN: TOKEN })).always).toBe(false);
   });
 
   test.each([
@@ -25,7 +27,7 @@ describe('beyond loopback', () => {
     beforeAll(async () => (api = await openApi({ producer: fakeProducer(), checks: { kafka: up, temporal: up, postgres: up }, env })), PARTS_TIMEOUT_MS);
     afterAll(() => api.close());
 
-    test.each(['/', '/livez', '/readyz', '/metrics', '/docs', '/tasks', '/templates', '/socket.io/', '/nothing'])('%s needs it', async (path) => {
+    test.each(['/', '/livez', '/readyz', '/metrics', '/docs', '/tasks', '/templates', '/ws/tasks/1/status', '/nothing'])('%s needs it', async (path) => {
       for (const authorization of [undefined, 'Bearer wrong', `Basic ${TOKEN}`, `Bearer ${TOKEN}x`, 'Bearer ']) {
         const { status, json, headers } = await api.call('GET', path, undefined, authorization === undefined ? {} : { authorization });
         expect([status, json.code]).toEqual([401, 'FZ_UNAUTHORIZED']);

@@ -67,17 +67,18 @@ test('every record comes once, in order within its partition, and as it was sent
 test('bytes, null keys, null values and headers arrive exactly, also beyond 1 MiB', async () => {
   const bytes = Buffer.from([0, 0xff, 0x80, 0xc3, 0x28]);
   const large = randomBytes(3 * 1_048_576);
-  const headers = { text: 'olá', bytes, twice: ['one', 'two'], empty: '' };
-  // The protocol knows a header without a value, the types do not; it is put on as an empty one.
+  // Every object of JavaScript has a toString of its own.
+  const headers = { text: 'olá', bytes, twice: ['one', 'two'], empty: '', toString: 'mine' };
+  // The protocol knows a header without a value, the types do not.
   const nothing = JSON.parse('null') as string;
-  await producer.send([record('task.failed', null, bytes, { ...headers, nothing, 'nothing twice': [nothing, nothing] }), record('task.failed', bytes, null), record('task.failed', '', ''), record('task.failed', 'large', large)]);
+  await producer.send([record('task.failed', null, bytes, { ...headers, nothing, 'nothing twice': [nothing, 'x', nothing] }), record('task.failed', bytes, null), record('task.failed', '', ''), record('task.failed', 'large', large)]);
   const seen: IncomingRecord[] = [];
   await enter('task.failed', 'exact', async ({ records }) => { seen.push(...records); });
   await until(() => seen.length === 4, 'all have come');
 
   const [odd, tombstone, empty, huge] = [null, bytes, Buffer.alloc(0), Buffer.from('large')].map((key) => seen.find((one) => (key ? one.key?.equals(key) : one.key === null)));
-  expect([odd?.value, odd?.headers]).toEqual([bytes, { text: 'olá', bytes: String(bytes), twice: 'two', empty: '', nothing: '', 'nothing twice': '' }]);
-  expect(odd?.rawHeaders).toEqual({ text: Buffer.from('olá'), bytes, twice: [Buffer.from('one'), Buffer.from('two')], empty: NONE, nothing: NONE, 'nothing twice': [NONE, NONE] });
+  expect([odd?.value, odd?.headers]).toEqual([bytes, { text: 'olá', bytes: String(bytes), twice: 'two', empty: '', toString: 'mine' }]);
+  expect(odd?.rawHeaders).toEqual({ text: Buffer.from('olá'), bytes, twice: [Buffer.from('one'), Buffer.from('two')], empty: NONE, toString: Buffer.from('mine'), nothing, 'nothing twice': [nothing, Buffer.from('x'), nothing] });
   expect([tombstone?.value, empty?.value]).toEqual([null, Buffer.alloc(0)]);
   expect(huge?.value?.equals(large)).toBe(true);
 });

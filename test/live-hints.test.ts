@@ -1,3 +1,4 @@
+import { JSON_CODEC } from '../src/kafka/codec';
 import { hintOf } from '../src/live/hints';
 
 /** What one Kafka record says to live push; anything that is not clear says nothing, and never throws. */
@@ -10,7 +11,7 @@ const PARTNERS = {
 };
 
 const hint = (topic: string, headers: Record<string, string>, value: string | null = '') =>
-  hintOf({ topic, headers, value: value === null ? null : Buffer.from(value) });
+  hintOf({ topic, headers, value: value === null ? null : Buffer.from(value) }, JSON_CODEC);
 
 test('our own record hints by its headers, without its value being looked at', () => {
   expect(hint('task.assigned', OURS, '{broken')).toEqual({ domain: 'content', id: ID, version: 3 });

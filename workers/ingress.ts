@@ -4,6 +4,7 @@ import { openProducer } from '../src/kafka/producer';
 import { runProcess } from '../src/process';
 import { openWorkflowWorker } from '../src/temporal/worker';
 import { openHost, runWorker } from './hosting';
+import { whenWhole } from './standing';
 
 /** Takes Kafka records in. It runs stories as well, so that one that it starts can begin here, at once. */
 void runProcess('ingress', async (running) => {
@@ -16,6 +17,8 @@ void runProcess('ingress', async (running) => {
   onStop(() => producer.stop());
 
   const consumers = openIngress({ config, log, db, temporal: client, hint, producer, fail });
-  for (const consumer of consumers) onStop(() => consumer.stop());
-  await Promise.all(consumers.map((consumer) => consumer.start()));
+  await whenWhole(running, db, async () => {
+    for (const consumer of consumers) onStop(() => consumer.stop());
+    await Promise.all(consumers.map((consumer) => consumer.start()));
+  });
 });

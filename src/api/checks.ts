@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Config } from '../config';
 import { pingPostgres, type Queryable } from '../facts/postgres';
 import { openKafka } from '../kafka/client';
+import { letGo } from '../kafka/let-go';
 import type { Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { pingTemporal } from '../temporal/lazy';
@@ -28,6 +29,6 @@ export function openChecks(config: Config, log: Logger, db: Queryable, producer:
       temporal: () => pingTemporal(temporal),
       postgres: () => pingPostgres(db),
     },
-    close: () => admin.disconnect().catch((thrown: unknown) => log.debug({ err: thrown }, 'Kafka was away at the end')),
+    close: () => letGo(admin, log),
   };
 }

@@ -5,8 +5,9 @@ import { commandId, factId } from '../facts/identity';
 import type { Queryable } from '../facts/postgres';
 import { factsFrom, type StoredFact } from '../facts/read';
 import { headersOf } from '../kafka/cloudevents';
-import { JSON_CONTENT_TYPE } from '../kafka/codec';
+import { AVRO_CONTENT_TYPE } from '../kafka/codec';
 import type { OutgoingRecord, Producer } from '../kafka/port';
+import { recentFormats, type WireFormats } from '../schemas/wire';
 import { askOf } from './ask';
 import { jsonReply, type Reply } from './reply';
 import { hold, letGo, markSent, otherBody, outgoing, submissionOf, type KeptRecord, type Submission } from './submissions';
@@ -47,8 +48,8 @@ export async function runCommand(deps: CommandDeps, domain: Domain, command: Htt
 }
 
 /** A record about an aggregate: asking twice is asking once by its id, so no row is kept. */
-async function concern({ producer }: CommandDeps, domain: Domain, command: HttpCommand, request: CommandRequest, at: string): Promise<object> {
-  const { record, answer } = prepare(domain, command, request, at);
+async function concern({ db, producer }: CommandDeps, domain: Domain, command: HttpCommand, request: CommandRequest, at: string): Promise<object> {
+  const { record, answer } = prepare(domain, command, request, at, await recentFormats(db));
   await sendWithin(producer, outgoing(record));
   return answer;
 }
@@ -56,11 +57,12 @@ async function concern({ producer }: CommandDeps, domain: Domain, command: HttpC
 /** A record that begins an aggregate: the same id and body is the same request, whichever way it came before. */
 async function create(deps: CommandDeps, domain: Domain, command: HttpCommand, request: CommandRequest, at: string): Promise<object> {
   const { db, producer } = deps;
-  const proposed = prepare(domain, command, request, at);
+  const formats = await recentFormats(db);
+  const proposed = prepare(domain, command, request, at, formats);
   const known = await submissionOf(db, domain.name, proposed.id);
   if (!known?.sent) {
     const [first] = await factsFrom(db, domain.name, proposed.id);
-    if (first?.version === 1) return alreadyThere(db, domain, command, request, known, first);
+    if (first?.version === 1) return alreadyThere(deps, domain, command, request, known, first, formats);
   }
   if (!known?.sent && !producer.connected) throw new FazendaError('FZ_KAFKA_AWAY', 'no broker answers');
 
@@ -82,10 +84,10 @@ async function create(deps: CommandDeps, domain: Domain, command: HttpCommand, r
  * acknowledgement was lost. Equal data is the same request; anything else comes too late.
  */
 async function alreadyThere(
-  db: Queryable, domain: Domain, command: HttpCommand, request: CommandRequest, known: Submission | undefined, first: StoredFact,
+  { db }: CommandDeps, domain: Domain, command: HttpCommand, request: CommandRequest, known: Submission | undefined, first: StoredFact, formats: WireFormats,
 ): Promise<object> {
   const { id, correlationId, at } = first;
-  const again = prepare(domain, command, { ...request, freshId: id, correlationId, correlationGiven: false }, at);
+  const again = prepare(domain, command, { ...request, freshId: id, correlationId, correlationGiven: false }, at, formats);
   const told = beginningOf(domain, again.record);
   if (told.type !== first.type || comparable(told) !== comparable(first)) throw otherBody(id);
   if (known?.fingerprint !== again.fingerprint) return again.answer;
@@ -107,7 +109,9 @@ export function beginningOf(domain: Domain, { topic, headers, value }: KeptRecor
 }
 
 /** The record of a request, and all that is kept of it. Pure: the same request at the same instant gives the same bytes. */
-function prepare(domain: Domain, command: HttpCommand, { body, freshId, correlationId, correlationGiven, traceparent }: CommandRequest, at: string): Submission {
+function prepare(
+  domain: Domain, command: HttpCommand, { body, freshId, correlationId, correlationGiven, traceparent }: CommandRequest, at: string, formats: WireFormats,
+): Submission {
   const accepted = command.accept(body as never, { freshId, correlationId, correlationGiven, at });
   const { aggregateId: id, topic, key, type, message, answer } = accepted;
   const isFact = topicsOf(domain)[type] === topic;
@@ -116,8 +120,13 @@ function prepare(domain: Domain, command: HttpCommand, { body, freshId, correlat
     ceId, type, domain: domain.name, aggregateId: id, at, correlationId, causationId: correlationId, traceparent,
     ...(isFact && { version: 1 }),
   };
-  const value = JSON.stringify(isFact ? { eventId: ceId, ...message } : message);
-  const record = { topic, key, value, headers: headersOf(envelope, JSON_CONTENT_TYPE) };
+  const data = isFact ? { eventId: ceId, ...message } : message;
+  const text = JSON.stringify(data);
+  const { value, contentType } = formats.now({ topic, type, data }, text);
+  const record = {
+    topic, key, value: text, headers: headersOf(envelope, contentType),
+    ...(contentType === AVRO_CONTENT_TYPE && { wire: value.toString('base64') }),
+  };
   return { domain: domain.name, id, fingerprint: timelessFingerprint(command, body, id), record, answer };
 }
 

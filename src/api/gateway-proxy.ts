@@ -9,7 +9,8 @@ import { problemReply } from './problem';
 import { sendReply } from './reply';
 
 /** What the gateway serves: WebSockets below `/ws`, and Socket.IO at its usual path. */
-const LIVE = /^\/(ws|socket\.io)(\/|$|\?)/;
+export const LIVE = /^\/(ws|socket\.io)(\/|$|\?)/;
+export const SOCKET_IO = /^\/socket\.io(\/|$|\?)/;
 
 export interface GatewayProxy {
   /** For plain HTTP at the gateway's paths. */

@@ -1,3 +1,4 @@
+import { forgetOldLetters } from '../deadletters/store';
 import { textOf } from '../errors';
 import { forgetOldMail } from '../facts/forget';
 import type { Queryable } from '../facts/postgres';
@@ -11,7 +12,7 @@ const FORGET_EVERY_MS = 600_000;
 export function keepHouse(db: Queryable, log: Logger): () => void {
   const timer = setInterval(() => {
     // What is old counts as forgotten whether or not it is there, so a round that fails may be left out.
-    Promise.all([forgetOldKeys(db), forgetOldMail(db)]).catch((thrown: unknown) => log.debug({ cause: textOf(thrown) }, 'what is old stays for now'));
+    Promise.all([forgetOldKeys(db), forgetOldMail(db), forgetOldLetters(db)]).catch((thrown: unknown) => log.debug({ cause: textOf(thrown) }, 'what is old stays for now'));
   }, FORGET_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);

@@ -2,6 +2,11 @@ import type { ZodType } from 'zod';
 import { z } from 'zod';
 import type { Domain, HttpCommand, HttpUpdate } from '../../workflows/kernel/definition';
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors';
+import { deadLetterOperations } from '../deadletters/operations';
+import { itemOperations } from '../items/operations';
+import { replayOperations } from '../replay/routes';
+import { kafkaOperations } from './kafka-routes';
+import type { Operation } from './operation';
 import { LIMIT_MAX, LIMIT_PRESET } from './paging';
 
 type Json = { readonly [name: string]: unknown };
@@ -37,12 +42,26 @@ export function openApiOf(domains: readonly Domain[]): Json {
     for (const update of http.updates ?? []) add(`${update.path}/:id`, 'patch', updateOperation(name, update, schemas));
     add(http.live.path, 'get', { tags: [name], summary: 'Every version of one story, pushed over a WebSocket', parameters: [ID, LAST_VERSION], responses: { 101: { description: `Messages {${http.live.idField}, version, status, event, at}` } } });
   }
+  for (const operation of OPERATIONS) add(operation.path, operation.method, operationOf(operation, schemas));
   for (const [path, summary] of PROBES) add(path, 'get', { tags: ['probes'], summary, responses: { 200: answer(summary) } });
   return {
     openapi: '3.1.0',
     info: { title: 'fazenda', version: '1', description: 'Durable business work on Temporal, with Kafka on both sides.' },
     paths,
     components: { schemas, securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+  };
+}
+
+/** What no domain's definition describes. */
+const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...deadLetterOperations];
+
+function operationOf({ path, tag, summary, reads, body, answers, list, faults: codes }: Operation, schemas: Record<string, Json>): Json {
+  const parameters = [...(path.includes('/:id') ? [ID] : []), ...READS[reads ?? 'nothing']];
+  const said = Object.entries(answers).map(([status, text]) => [status, ['204', '304'].includes(status) ? { description: text } : answer(text, list ? LIST : undefined)]);
+  return {
+    tags: [tag], summary, parameters,
+    ...(body && { requestBody: bodyOf(schemaOf(body.name, body.schema, schemas), exampleOf(body.schema)) }),
+    responses: { ...(Object.fromEntries(said) as Json), ...faults(...codes) },
   };
 }
 
@@ -90,7 +109,7 @@ function answer(description: string, schema: Json = { type: 'object' }): Json {
 }
 
 /** By status, the codes that a caller may meet. */
-function faults(...codes: readonly ErrorCode[]): Json {
+export function faults(...codes: readonly ErrorCode[]): Json {
   const byStatus: Record<string, Json> = {};
   for (const status of [...new Set(codes.map((code) => ERROR_CATALOGUE[code].status))].sort()) {
     const here = codes.filter((code) => ERROR_CATALOGUE[code].status === status);
@@ -140,9 +159,11 @@ const PAGING: readonly Json[] = [
   { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_PRESET } },
   { name: 'cursor', in: 'query', description: 'nextCursor of the page before', schema: { type: 'string' } },
 ];
+const READS = { nothing: [], keyed: POST_HEADERS, correlation: [CORRELATION], page: PAGING } as const;
 const PROBES: readonly (readonly [string, string])[] = [
   ['/livez', 'The process answers'],
   ['/readyz', 'Every dependency answers; 503 names who is away'],
   ['/health', 'Who is connected'],
   ['/metrics', 'Prometheus metrics of every process'],
+  ['/docs/events', 'What the topics carry, as AsyncAPI 3.0'],
 ];

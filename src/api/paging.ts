@@ -56,7 +56,8 @@ export function nextCursor(last: Readonly<Record<string, unknown>> | undefined, 
   return Buffer.from(JSON.stringify([String(last.cursor_at), String(last[key])])).toString('base64url');
 }
 
-function positionOf(cursor: string): Position | undefined {
+/** Undefined where it is no cursor of ours. */
+export function positionOf(cursor: string): Position | undefined {
   try {
     const [at, id, ...more] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
     return typeof at === 'string' && typeof id === 'string' && more.length === 0 ? { at, id } : undefined;

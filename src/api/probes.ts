@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { Config } from '../config';
 import { FazendaError } from '../errors';
-import { DEPENDENCIES, type Watch } from './dependencies';
+import { DEPENDENCIES, type DependencyName, type Watch } from './dependencies';
 import { problemReply } from './problem';
 import { jsonReply, type Reply } from './reply';
 
@@ -24,10 +24,14 @@ export async function readyz({ FAZENDA_READY_FILE }: Pick<Config, 'FAZENDA_READY
   return { status: 503, headers: { ...headers, 'retry-after': '1' }, body };
 }
 
-/** Always 200: who is there and who is not, in the words of the integration's contract. */
-export async function health(watch: Watch): Promise<Reply> {
+/**
+ * Always 200: who is there and who is not, in the words of the integration's contract. While that is disabled it
+ * has no Kafka, as `/kafka/status` says too; whether fazenda itself has one is for `/readyz` to say.
+ */
+export async function health({ OBSERVABILITY__KAFKA_ENABLED }: Pick<Config, 'OBSERVABILITY__KAFKA_ENABLED'>, watch: Watch): Promise<Reply> {
   const states = await watch.now();
-  const connected = DEPENDENCIES.map((name) => [name, states[name].state === 'up' ? 'connected' : 'disconnected'] as const);
+  const there = (name: DependencyName) => states[name].state === 'up' && (name !== 'kafka' || OBSERVABILITY__KAFKA_ENABLED);
+  const connected = DEPENDENCIES.map((name) => [name, there(name) ? 'connected' : 'disconnected'] as const);
   return jsonReply(200, { service: 'fazenda', ...Object.fromEntries(connected), uptimeS: Math.round(process.uptime()) });
 }
 

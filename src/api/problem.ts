@@ -28,8 +28,13 @@ export function problemReply(fault: FazendaError, correlationId: string, more: o
   if (kind.retryable && (kind.status === 503 || kind.status === 409)) {
     headers['retry-after'] = String(Math.ceil(details.retryAfterS ?? RETRY_AFTER_S));
   }
-  if (kind.status === 401) headers['www-authenticate'] = 'Bearer realm="fazenda"';
+  if (kind.status === 401 || details.bearer) headers['www-authenticate'] = challenge(details);
   return { status: kind.status, headers, body: JSON.stringify(document) };
+}
+
+/** https://www.rfc-editor.org/rfc/rfc6750#section-3: who sent no token learns of no error. */
+function challenge({ bearer, scope }: FazendaError['details']): string {
+  return ['Bearer realm="fazenda"', ...(bearer ? [`error="${bearer}"`] : []), ...(scope ? [`scope="${scope}"`] : [])].join(', ');
 }
 
 /** `FZ_KAFKA_AWAY` → `Kafka away`: the same for every case of a code, as `title` has to be. */

@@ -10,12 +10,13 @@ import { submissionOf, type KeptRecord } from './submissions';
 
 /**
  * One aggregate, from its view; right after it was accepted, and before its first fact is there, from the
- * row of its acceptance. The ETag is strong and is the version.
+ * row of its acceptance. The ETag is strong and is the version. For a caller who is kept to the objects of
+ * one subject (`only`), those of others are not there.
  * @throws FazendaError FZ_NOT_FOUND
  */
-export async function readOne(db: Queryable, domain: Domain, query: HttpQuery, id: string, ifNoneMatch: string | undefined): Promise<Reply> {
+export async function readOne(db: Queryable, domain: Domain, query: HttpQuery, id: string, ifNoneMatch: string | undefined, only?: string): Promise<Reply> {
   const row = await rowOf(db, domain, id);
-  if (!row) throw new FazendaError('FZ_NOT_FOUND', `${query.path} has no ${id}`);
+  if (!row || !isOwned(domain, row, only)) throw new FazendaError('FZ_NOT_FOUND', `${query.path} has no ${id}`);
   const etag = `"${String(row.version)}"`;
   // Kept by a cache if it likes, but asked about every time.
   const headers = { etag, 'cache-control': 'no-cache' };
@@ -23,13 +24,19 @@ export async function readOne(db: Queryable, domain: Domain, query: HttpQuery, i
   return jsonReply(200, query.show(row), headers);
 }
 
+/** True where the caller may see the row: everybody who is not kept to his own, else he whose it is. */
+export function isOwned({ view: { owner } }: Domain, row: Row | undefined, only: string | undefined): boolean {
+  return only === undefined || (owner !== undefined && row?.[owner] === only);
+}
+
 /** Newest first, by pages. @throws FazendaError FZ_QUERY_INVALID */
-export async function readList(db: Queryable, domain: Domain, query: HttpQuery, parameters: QueryParameters): Promise<Reply> {
-  const { table, key } = domain.view;
+export async function readList(db: Queryable, domain: Domain, query: HttpQuery, parameters: QueryParameters, only?: string): Promise<Reply> {
+  const { table, key, owner } = domain.view;
   const { limit, after, status } = readListQuery(parameters, query.statuses);
   const values: unknown[] = [limit + 1];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const terms = [
+    ...(only === undefined ? [] : [owner === undefined ? 'false' : `${owner} = ${parameter(only)}`]),
     ...(status === undefined ? [] : [`status = ${parameter(query.statusOf?.(status) ?? status)}`]),
     ...(after ? [`(created_at, ${key}) < (${parameter(after.at)}, ${parameter(after.id)})`] : []),
   ];
@@ -72,7 +79,7 @@ export async function keyOf(db: Queryable, { view }: Domain, id: string): Promis
 }
 
 /** RFC 9110 §13.1.2: the comparison for If-None-Match is the weak one. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   const wanted = ifNoneMatch.split(',').map((one) => one.trim().replace(/^W\//, ''));
   return wanted.includes('*') || wanted.includes(etag);

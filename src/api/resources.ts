@@ -23,10 +23,10 @@ export async function createRow(db: Queryable, resource: HttpResource, body: unk
   return jsonReply(201, resource.show(stored), { location: `${resource.path}/${String(stored.id)}` });
 }
 
-/** @throws FazendaError FZ_NOT_FOUND */
-export async function readRow(db: Queryable, resource: HttpResource, id: string): Promise<Reply> {
+/** A row; where rows have owners, and the caller is kept to the objects of one (`only`), others' are not there. @throws FazendaError FZ_NOT_FOUND */
+export async function readRow(db: Queryable, resource: HttpResource, id: string, only?: string): Promise<Reply> {
   const row = await rowById(db, resource, id);
-  if (!row) throw new FazendaError('FZ_NOT_FOUND', `${resource.path} has no ${id}`);
+  if (!row || (resource.owner !== undefined && only !== undefined && row[resource.owner] !== only)) throw new FazendaError('FZ_NOT_FOUND', `${resource.path} has no ${id}`);
   return jsonReply(200, resource.show(row));
 }
 
@@ -35,15 +35,20 @@ async function rowById(db: Queryable, { table }: HttpResource, id: string): Prom
 }
 
 /** Newest first, by pages. @throws FazendaError FZ_QUERY_INVALID */
-export async function listRows(db: Queryable, { table, show }: HttpResource, query: QueryParameters): Promise<Reply> {
+export async function listRows(db: Queryable, { table, owner, show }: Pick<HttpResource, 'table' | 'owner' | 'show'>, query: QueryParameters, only?: string): Promise<Reply> {
   const { limit, after } = readListQuery(query);
-  const rows = await pageOf(db, table, limit + 1, after);
+  const rows = await pageOf(db, table, limit + 1, after, only === undefined || owner === undefined ? undefined : { column: owner, value: only });
   const page = rows.slice(0, limit);
   return jsonReply(200, { items: page.map(show), nextCursor: nextCursor(rows.length > limit ? page.at(-1) : undefined, 'id') });
 }
 
-async function pageOf(db: Queryable, table: string, limit: number, after: Position | undefined): Promise<Row[]> {
-  const place = after ? 'WHERE (created_at, id) < ($2, $3)' : '';
-  return pageRows(db, `SELECT *, created_at::text AS cursor_at FROM ${table} ${place} ORDER BY created_at DESC, id DESC LIMIT $1`,
-    [limit, ...(after ? [after.at, after.id] : [])]);
+async function pageOf(db: Queryable, table: string, limit: number, after: Position | undefined, where?: { column: string; value: string }): Promise<Row[]> {
+  const values: unknown[] = [limit];
+  const parameter = (value: unknown): string => `$${values.push(value)}`;
+  const terms = [
+    ...(after ? [`(created_at, id) < (${parameter(after.at)}, ${parameter(after.id)})`] : []),
+    ...(where ? [`${where.column} = ${parameter(where.value)}`] : []),
+  ];
+  return pageRows(db, `SELECT *, created_at::text AS cursor_at FROM ${table}
+    ${terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : ''} ORDER BY created_at DESC, id DESC LIMIT $1`, values);
 }

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { Request, Response } from 'express';
 import type { Domain, HttpCommand, HttpQuery, HttpResource, HttpUpdate } from '../../workflows/kernel/definition';
+import { callerOf, keptTo } from '../auth/caller';
+import { checkOwned, checkSigned, signed } from '../auth/owners';
 import { fingerprintOf } from '../canonical';
 import type { Config } from '../config';
 import type { Queryable } from '../facts/postgres';
@@ -14,14 +16,15 @@ import { once } from './idempotency';
 import { faultOf, problemReply } from './problem';
 import { readList, readOne } from './queries';
 import type { Reply } from './reply';
+import type { Needs } from './roles';
 import { createRow, listRows, readRow } from './resources';
-import { callerOf } from './security';
 import { runUpdate } from './updates';
 
 /** One method of one path. `path` is Express's pattern. */
 export interface Route {
-  readonly method: 'get' | 'post' | 'patch';
+  readonly method: 'get' | 'post' | 'patch' | 'delete';
   readonly path: string;
+  readonly needs: Needs;
   answer(request: Request, response: Response): Promise<Reply> | Reply;
 }
 
@@ -47,14 +50,19 @@ function commandRoute(deps: RouteDeps, domain: Domain, command: HttpCommand): Ro
   return {
     method: 'post',
     path: command.path,
+    needs: 'submitter',
     answer(request, response) {
-      const body = validBody(command.body, parseBody(request.body));
+      const caller = callerOf(request);
+      const body = validBody(command.body, signed(caller, command, parseBody(request.body)));
+      checkSigned(caller, command, body);
       const correlationId = correlationOf(response);
       const correlationGiven = correlationWasGiven(request);
       const traceparent = traceparentOf(request);
-      return withKey(deps, command.path, request, response, body, (freshId) =>
-        runCommand(deps, domain, command, { body, freshId, correlationId: correlationGiven ? correlationId : freshId, correlationGiven, traceparent }),
-      );
+      return withKey(deps, command.path, request, response, body, async (freshId) => {
+        const context = { freshId, correlationId: correlationGiven ? correlationId : freshId, correlationGiven };
+        if (command.kind === 'concerns') await checkOwned(deps.db, caller, domain, () => command.accept(body as never, { ...context, at: '' }).aggregateId);
+        return runCommand(deps, domain, command, { body, ...context, traceparent });
+      });
     },
   };
 }
@@ -65,13 +73,14 @@ function resourceRoutes(deps: RouteDeps, resource: HttpResource): Route[] {
     {
       method: 'post',
       path: resource.path,
+      needs: 'operator',
       answer(request, response) {
         const body = validBody(resource.body, parseBody(request.body));
         return withKey(deps, resource.path, request, response, body, (freshId) => createRow(db, resource, body, freshId));
       },
     },
-    { method: 'get', path: resource.path, answer: (request) => listRows(db, resource, request.query) },
-    { method: 'get', path: `${resource.path}/:id`, answer: (request) => readRow(db, resource, idOf(request)) },
+    { method: 'get', path: resource.path, needs: 'viewer', answer: (request) => listRows(db, resource, request.query, keptTo(callerOf(request))) },
+    { method: 'get', path: `${resource.path}/:id`, needs: 'viewer', answer: (request) => readRow(db, resource, idOf(request), keptTo(callerOf(request))) },
   ];
 }
 
@@ -79,9 +88,10 @@ function queryRoutes({ db }: RouteDeps, domain: Domain, query: HttpQuery): Route
   const one: Route = {
     method: 'get',
     path: `${query.path}/:id`,
-    answer: (request) => readOne(db, domain, query, idOf(request), request.headers['if-none-match']),
+    needs: 'viewer',
+    answer: (request) => readOne(db, domain, query, idOf(request), request.headers['if-none-match'], keptTo(callerOf(request))),
   };
-  return query.list ? [{ method: 'get', path: query.path, answer: (request) => readList(db, domain, query, request.query) }, one] : [one];
+  return query.list ? [{ method: 'get', path: query.path, needs: 'viewer', answer: (request) => readList(db, domain, query, request.query, keptTo(callerOf(request))) }, one] : [one];
 }
 
 function updateRoute(deps: RouteDeps, domain: Domain, update: HttpUpdate): Route {
@@ -90,6 +100,7 @@ function updateRoute(deps: RouteDeps, domain: Domain, update: HttpUpdate): Route
   return {
     method: 'patch',
     path: `${update.path}/:id`,
+    needs: 'operator',
     answer(request) {
       const body = validBody(update.body, parseBody(request.body));
       return runUpdate(deps, domain, query, idOf(request), update.mail(body as never));
@@ -97,7 +108,8 @@ function updateRoute(deps: RouteDeps, domain: Domain, update: HttpUpdate): Route
   };
 }
 
-function idOf({ params }: Request): string {
+/** The id in a path that ends in `:id`. */
+export function idOf({ params }: Request): string {
   const { id } = params;
   return typeof id === 'string' ? id : '';
 }
@@ -107,15 +119,15 @@ function idOf({ params }: Request): string {
  * is an answer like any other and is remembered; so are the headers, correlation id included, because the
  * remembered body speaks of the first request.
  */
-async function withKey(
-  { db, log }: RouteDeps, path: string, request: Request, response: Response, body: unknown, work: (freshId: string) => Promise<Reply>,
+export async function withKey(
+  { db, log }: Pick<RouteDeps, 'db' | 'log'>, path: string, request: Request, response: Response, body: unknown, work: (freshId: string) => Promise<Reply>,
 ): Promise<Reply> {
   const key = headerId(request, 'idempotency-key');
   const freshId = correlationWasGiven(request) ? randomUUID() : correlationOf(response);
   if (key === undefined) return work(freshId);
   const correlationId = correlationOf(response);
   const use = {
-    scope: `${request.method} ${path} ${callerOf(request, headerId(request, 'x-user-id'))}`,
+    scope: `${request.method} ${path} ${[callerOf(request).subject, headerId(request, 'x-user-id') ?? []].flat().join('/')}`,
     key,
     fingerprint: fingerprintOf(body),
   };

@@ -13,8 +13,11 @@ import type { OutgoingRecord } from '../kafka/port';
 export interface KeptRecord {
   readonly topic: string;
   readonly key: string;
+  /** The JSON text, by which the record is read here. */
   readonly value: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What goes on the topic where that is not the JSON text; base64. */
+  readonly wire?: string;
 }
 
 export interface Submission {
@@ -118,6 +121,6 @@ export async function letGo(db: Queryable, { submission: { domain, id }, heldSin
 }
 
 /** The record as the producer wants it. */
-export function outgoing({ topic, key, value, headers }: KeptRecord): OutgoingRecord {
-  return { topic, key, value: Buffer.from(value, 'utf8'), headers };
+export function outgoing({ topic, key, value, headers, wire }: KeptRecord): OutgoingRecord {
+  return { topic, key, value: wire === undefined ? Buffer.from(value, 'utf8') : Buffer.from(wire, 'base64'), headers };
 }

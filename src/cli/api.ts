@@ -1,23 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ERROR_CATALOGUE, FazendaError, textOf, type ErrorCode } from '../errors';
+import { ADMIN_TOKEN_FILE } from '../runtime/home';
+import { isErrno } from '../runtime/identity';
+import { homeFolder, readEndpoints } from './endpoints';
 
 const CALL_TIMEOUT_MS = 20_000;
 
-/** `Authorization` for an API that listens beyond loopback; nothing where no token is set. */
-export function authorization(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  return env.FAZENDA_ADMIN_TOKEN ? { authorization: `Bearer ${env.FAZENDA_ADMIN_TOKEN}` } : {};
+/**
+ * `Authorization` for an API: FAZENDA_TOKEN, else FAZENDA_ADMIN_TOKEN, else the token that `npm start` made and left
+ * in its home, which is shown to no other API than the one that runs from there. Nothing where there is none.
+ */
+export function authorization(api: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const token = env.FAZENDA_TOKEN || env.FAZENDA_ADMIN_TOKEN || (api === readEndpoints(env)?.api ? madeToken(env) : undefined);
+  return token ? { authorization: `Bearer ${token}` } : {};
+}
+
+function madeToken(env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    return readFileSync(join(homeFolder(env), ADMIN_TOKEN_FILE), 'utf8').trim();
+  } catch (thrown) {
+    if (isErrno(thrown, 'ENOENT') || isErrno(thrown, 'EACCES')) return undefined; // Made for somebody else, or not at all.
+    throw thrown;
+  }
 }
 
 /**
  * One request to the API; gives the JSON of its answer.
  * @throws FazendaError with the code that the API gave; FZ_API_AWAY where it gave no answer.
  */
-export async function callApi(api: string, method: 'GET' | 'POST' | 'PATCH', path: string, body?: object): Promise<Record<string, unknown>> {
+export async function callApi(
+  api: string, method: 'GET' | 'POST' | 'PATCH', path: string, body?: object, more: Readonly<Record<string, string>> = {},
+): Promise<Record<string, unknown>> {
   let response: Response;
   let text: string;
   try {
     response = await fetch(`${api}${path}`, {
       method,
-      headers: { ...authorization(), ...(body && { 'content-type': 'application/json' }) },
+      headers: { ...more, ...authorization(api), ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
     });

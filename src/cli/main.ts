@@ -1,9 +1,15 @@
 import { Command, CommanderError } from 'commander';
 import { domains } from '../../workflows/domains';
 import { FazendaError } from '../errors';
+import { auditCommand } from './audit';
 import { devCommand } from './dev';
+import { dlqCommand } from './dlq';
 import { doctorCommand } from './doctor';
 import { migrateCommand } from './migrate';
+import { rebuildCommand } from './rebuild';
+import { recoverCommand } from './recover';
+import { replayCommand } from './replay';
+import { schemasCommand } from './schemas';
 import { storyCommand } from './story';
 import { submitCommand } from './submit';
 import { topicsCommand } from './topics';
@@ -27,7 +33,13 @@ function makeProgram(): Command {
     submitCommand(program, noun, domain);
     updateCommands(noun, domain);
   }
+  dlqCommand(program);
   topicsCommand(program);
+  replayCommand(program);
+  rebuildCommand(program);
+  auditCommand(program);
+  recoverCommand(program);
+  schemasCommand(program);
   doctorCommand(program);
   return program;
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Pool } from 'pg';
 import type { Config } from '../config';
 import { FazendaError, textOf, type ErrorCode } from '../errors';
 import { openLog, type Logger } from '../log';
@@ -19,6 +20,8 @@ interface Step {
 
 const STEPS: readonly Step[] = [
   { what: 'PostgreSQL', away: 'FZ_POSTGRES_AWAY', make: makeTables },
+  // What is away and no registry, and so has no code of its own, is PostgreSQL.
+  { what: 'schemas', away: 'FZ_POSTGRES_AWAY', make: makeSchemas },
   { what: 'Kafka', away: 'FZ_KAFKA_AWAY', make: makeTopics },
   { what: 'the object store', away: 'FZ_STORAGE_AWAY', make: makeBucket },
   { what: 'Temporal', away: 'FZ_TEMPORAL_AWAY', make: makeSearchAttributes },
@@ -28,7 +31,7 @@ const STEPS: readonly Step[] = [
 export function migrateCommand(program: Command): void {
   const command = program
     .command('migrate')
-    .description('make tables, topics, bucket and search attributes where they are missing')
+    .description('make tables, schemas, topics, bucket and search attributes where they are missing')
     .option('--wait <seconds>', 'how long to wait for a store that is not there yet', String(PATIENCE_S));
   act(command, async (voice) => {
     const config = configHere();
@@ -62,20 +65,43 @@ async function makeWhenThere({ what, away, make }: Step, config: Config, { log, 
     voice.line(`${what}: ${said}`);
     return said;
   } catch (thrown) {
+    if (thrown instanceof FazendaError && (!thrown.kind.retryable || thrown.code === 'FZ_SCHEMA_REGISTRY_AWAY')) throw thrown;
     throw new FazendaError(away, `${what}: ${thrown instanceof FazendaError ? thrown.message : textOf(thrown)}`, {}, thrown);
   }
 }
 
 async function makeTables(config: Config): Promise<string> {
   const { openPool } = await import('../facts/postgres.js');
-  const { migrate } = await import('../facts/migrate.js');
   const db = openPool(config, 'migrate', 1);
   try {
-    await migrate(db);
+    await makeTablesWith(db);
   } finally {
     await db.end();
   }
   return 'tables are in place';
+}
+
+/** Idempotent and under a lock: whoever needs the tables first makes them. */
+async function makeTablesWith(db: Pool): Promise<void> {
+  const { migrate } = await import('../facts/migrate.js');
+  await migrate(db);
+}
+
+/** The contracts against all that was published; then the registry, and how each topic is written from now on. */
+async function makeSchemas(config: Config): Promise<string> {
+  const { checkPublished } = await import('../schemas/files.js');
+  const { registerSchemas } = await import('../schemas/register.js');
+  const { openPool } = await import('../facts/postgres.js');
+  const unpublished = checkPublished();
+  const db = openPool(config, 'migrate', 1);
+  try {
+    await makeTablesWith(db);
+    const { avro, said } = await registerSchemas(config, db);
+    if (unpublished.length > 0) said.push(`not published in docs/schemas: ${unpublished.join(', ')}`);
+    return [`${avro.length} topics are written in Avro`, ...said].join('; ');
+  } finally {
+    await db.end();
+  }
 }
 
 async function makeTopics(config: Config, log: Logger): Promise<string> {

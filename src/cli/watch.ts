@@ -18,7 +18,7 @@ export async function watch(api: string, path: string, onStep: (step: Step) => '
   let lastSeen = Date.now();
   for (;;) {
     const url = `${api.replace(/^http/, 'ws')}${path}?lastVersion=${lastVersion}`;
-    const ended = await listen(url, (step) => {
+    const ended = await listen(api, url, (step) => {
       lastVersion = step.version;
       return onStep(step);
     }, () => (lastSeen = Date.now()));
@@ -29,9 +29,9 @@ export async function watch(api: string, path: string, onStep: (step: Step) => '
 }
 
 /** One connection, to its end. */
-function listen(url: string, onStep: (step: Step) => 'more' | 'over', onOpen: () => void): Promise<'over' | 'broken'> {
+function listen(api: string, url: string, onStep: (step: Step) => 'more' | 'over', onOpen: () => void): Promise<'over' | 'broken'> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, { headers: authorization(), handshakeTimeout: 5_000 });
+    const socket = new WebSocket(url, { headers: authorization(api), handshakeTimeout: 5_000 });
     let over = false;
     socket.on('open', onOpen);
     socket.on('message', (data: Buffer) => {

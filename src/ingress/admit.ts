@@ -6,6 +6,7 @@ import type { Config } from '../config';
 import { withoutDeadlock, type Queryable } from '../facts/postgres';
 import { factsOfMany, lastVersions, type StoredFact } from '../facts/read';
 import { keyOfTelling, tellFacts, type Telling } from '../facts/tell';
+import { inTurn } from '../in-turn';
 import { startOwnWorkflow, startWithMail, type Beginning } from '../temporal/start';
 import type { StartStories } from './lanes';
 import type { Sorted } from './sort';
@@ -111,7 +112,8 @@ async function keepMail(db: Queryable, domain: string, mails: readonly MailIn[])
   );
 }
 
-async function storiesOver(db: Queryable, { view }: Domain, ids: readonly string[]): Promise<Set<string>> {
+/** Those of the ids whose stories are over. */
+export async function storiesOver(db: Queryable, { view }: Domain, ids: readonly string[]): Promise<Set<string>> {
   // The ids take the type of the view's key, whatever it is, so that its index serves.
   const { rows } = await db.query<{ id: string }>(
     `SELECT v.${view.key}::text AS id FROM json_populate_recordset(NULL::${view.table}, $1) AS asked
@@ -119,18 +121,4 @@ async function storiesOver(db: Queryable, { view }: Domain, ids: readonly string
     [JSON.stringify([...new Set(ids)].map((id) => ({ [view.key]: id })))],
   );
   return new Set(rows.map((row) => row.id));
-}
-
-/** After a fault nothing more is begun, and what was begun is over when this rejects: the next try is alone. */
-async function inTurn<Item>(items: readonly Item[], atOnce: number, work: (item: Item) => Promise<void>): Promise<void> {
-  const left = items[Symbol.iterator]();
-  const faults: unknown[] = [];
-  const runners = Array.from({ length: Math.min(atOnce, items.length) }, async () => {
-    for (const item of left) {
-      if (faults.length > 0) return;
-      await work(item).catch((thrown: unknown) => faults.push(thrown));
-    }
-  });
-  await Promise.all(runners);
-  if (faults.length > 0) throw faults[0];
 }

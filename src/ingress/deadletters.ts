@@ -26,3 +26,8 @@ export function deadLetterOf(record: IncomingRecord, error: FazendaError, group:
 
 /** Characters of a reason; a schema can find very much wrong with a record. */
 const REASON_MAX = 2_000;
+
+/** What a death adds to a record. */
+export const DEAD_LETTER_HEADERS: ReadonlySet<string> = new Set([
+  'dlq_reason', 'dlq_error_code', 'dlq_topic', 'dlq_partition', 'dlq_offset', 'dlq_group', 'dlq_at',
+]);

@@ -1,6 +1,7 @@
 import { domains } from '../../workflows/domains';
 import type { Domain, Door } from '../../workflows/kernel/definition';
 import { FazendaError } from '../errors';
+import { openCodec, type Codec } from '../kafka/codec';
 import { openConsumer } from '../kafka/consumer';
 import type { Chunk, Consumer, IncomingRecord, Producer } from '../kafka/port';
 import type { Logger } from '../log';
@@ -18,6 +19,8 @@ export interface IngressDeps extends AdmitDeps {
   readonly log: Logger;
   readonly producer: Producer;
   readonly fail: (reason: unknown) => void;
+  /** Reads the records; by default one of its own. */
+  readonly codec?: Codec;
 }
 
 interface Entry {
@@ -28,7 +31,7 @@ interface Entry {
 
 /** One consumer a group, over all doors of all domains. */
 export function openIngress(given: IngressDeps): Consumer[] {
-  const deps = { ...given, start: openLanes(given, startAlone(given)) };
+  const deps = { codec: openCodec(given.config, given.db), ...given, start: openLanes(given, startAlone(given)) };
   const groups = new Map<string, Entry[]>();
   for (const domain of domains) {
     const gate = new Gate(deps.db, domain, deps.config.OPEN_STORIES_MAX);
@@ -55,10 +58,12 @@ const startedBy = new WeakMap<Chunk, Set<string>>();
 
 /**
  * Gives every record of a chunk its fate. It throws only for what would hit any record (Temporal,
- * PostgreSQL or Kafka away): then nothing is counted, no offset moves, and the chunk comes again.
+ * PostgreSQL, the schema registry or Kafka away): then nothing is counted, no offset moves, and the chunk comes again.
  */
 export async function takeChunk(deps: IngressDeps, { domain, door, gate }: Entry, chunk: Chunk): Promise<void> {
-  const sorted = chunk.records.map((record) => sortRecord(domain, door, record));
+  const { codec = openCodec(deps.config, deps.db) } = deps;
+  await codec.learn(chunk.records);
+  const sorted = chunk.records.map((record) => sortRecord(domain, door, record, codec));
   const starts = firstOfEach(sorted.filter((one) => one.kind === 'start'));
   if (starts.length > 0) await gate.enter(starts.length, chunk.stale);
   if (chunk.stale()) throw new FazendaError('FZ_KAFKA_AWAY', 'the partition moved to another member');

@@ -3,7 +3,7 @@ import type { Domain, Door } from '../../workflows/kernel/definition';
 import type { Fact, Mail } from '../../workflows/kernel/fact';
 import { FazendaError } from '../errors';
 import { commandId, isOurs } from '../facts/identity';
-import { decodeValue } from '../kafka/codec';
+import type { Codec } from '../kafka/codec';
 import type { IncomingRecord } from '../kafka/port';
 import { depthOf, DEPTH_MAX, textFault } from '../text';
 
@@ -28,11 +28,14 @@ export function placeOf({ topic, partition, offset }: Pick<IncomingRecord, 'topi
   return `${topic}/${partition}/${offset}`;
 }
 
-/** Says what a record is. Total: whatever is wrong with it is its own fault, and is said, not thrown. */
-export function sortRecord(domain: Domain, door: Door, record: IncomingRecord): Sorted {
+/**
+ * Says what a record is. Total: whatever is wrong with it is its own fault, and is said, not thrown.
+ * @param codec has learnt what the record needs
+ */
+export function sortRecord(domain: Domain, door: Door, record: IncomingRecord, codec: Codec): Sorted {
   if (door.foreignOnly && isOurs(record.headers.ce_source)) return { kind: 'filtered', record };
   try {
-    const message = parse(door, decodeValue(record.value));
+    const message = parse(door, codec.decode(door.topic, record.value));
     const arrival = { message: message as never, headers: record.headers, sentAt: sentAt(record) };
     if (door.kind === 'mail') {
       const { id, type, data } = door.mail(arrival);

@@ -1,6 +1,7 @@
 import { Kafka, logLevel, type KafkaConfig, type LogEntry } from 'kafkajs';
 import type { Config } from '../config';
 import type { Logger } from '../log';
+import { securityOf } from './security';
 
 /** kafkajs 2.2.4 computes a negative timer under Node 20 and later; the warning is noise, the timer is right. */
 process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1';
@@ -15,6 +16,7 @@ export function openKafka(config: Config, log: Logger, retry: NonNullable<KafkaC
   return new Kafka({
     clientId: config.KAFKA_CLIENT_ID,
     brokers: [...config.KAFKA_BROKERS],
+    ...securityOf(config),
     connectionTimeout: 2_000,
     requestTimeout: 10_000,
     retry,
@@ -35,6 +37,11 @@ const DEAD_LETTERS = '.dlq';
 /** The dead-letter topic of a topic; one that goes by another name takes its dead letters along. */
 export function deadLetterTopic(topic: string): string {
   return `${topic}${DEAD_LETTERS}`;
+}
+
+/** The topic whose dead letters lie in this one. */
+export function originalTopic(deadLetters: string): string {
+  return deadLetters.endsWith(DEAD_LETTERS) ? deadLetters.slice(0, -DEAD_LETTERS.length) : deadLetters;
 }
 
 /**

@@ -5,10 +5,20 @@
 
 export interface OutgoingRecord {
   readonly topic: string;
+  /** Only where a record is put back whence it came; otherwise its key decides. */
+  readonly partition?: number;
   readonly key: string | Buffer | null;
   /** Null only where an original null is put back. */
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string | Buffer | readonly (string | Buffer)[]>>;
+}
+
+/** Where a record lies. */
+export interface Place {
+  readonly partition: number;
+  readonly offset: string;
+  /** Milliseconds since 1970: the broker's, where the topic keeps its own time, else the producer's. */
+  readonly timestampMs: number;
 }
 
 export interface Producer {
@@ -21,6 +31,9 @@ export interface Producer {
    * @throws FazendaError FZ_KAFKA_AWAY when the brokers did not take all of them in time; some may have landed.
    */
   send(records: readonly OutgoingRecord[]): Promise<void>;
+  /** The same for one record, alone in its request, which is how its place becomes known. @throws as `send` */
+  place(record: OutgoingRecord): Promise<Place>;
+  /** Ends every connection; what is not acknowledged by then fails. */
   stop(): Promise<void>;
 }
 

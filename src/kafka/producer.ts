@@ -1,9 +1,10 @@
 import { CompressionTypes, type KafkaConfig, type TopicMessages } from 'kafkajs';
 import type { Config } from '../config';
-import { FazendaError } from '../errors';
+import { FazendaError, textOf } from '../errors';
 import type { Logger } from '../log';
 import { clusterName, openKafka } from './client';
-import type { OutgoingRecord, Producer } from './port';
+import { letGo } from './let-go';
+import type { OutgoingRecord, Place, Producer } from './port';
 
 /** kafkajs makes one record batch a partition of each request, and a broker bounds a batch; so requests are cut. */
 const REQUEST_BYTES_MAX = 1_048_576;
@@ -13,6 +14,8 @@ const HEADER_OVERHEAD_BYTES = 20;
 
 /** How often brokers that are away are looked for, ms. */
 const LOOK_AGAIN_MS = 500;
+/** A broker that takes connections and says nothing is waited for long; that it is away is said after this, ms. */
+const SAY_AFTER_MS = 3_000;
 
 export interface ProducerOptions {
   readonly retry?: NonNullable<KafkaConfig['retry']>;
@@ -32,6 +35,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
   let connected = false;
   let stopped = false;
   let looking = false;
+  let saidAway = false;
   let sending = false;
   let waiting: Waiting[] = [];
 
@@ -40,16 +44,27 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     if (looking) return;
     looking = true;
     while (!stopped && !connected) {
+      const silent = setTimeout(() => sayAway('it does not answer'), SAY_AFTER_MS);
       try {
         await producer.disconnect();
         await producer.connect();
         connected = true;
+        if (saidAway) log.info('Kafka is back');
+        saidAway = false;
       } catch (thrown) {
-        log.debug({ err: thrown }, 'Kafka is away');
+        sayAway(textOf(thrown));
         await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      } finally {
+        clearTimeout(silent);
       }
     }
     looking = false;
+  }
+
+  /** Once for each absence, which may last for hours. */
+  function sayAway(cause: string): void {
+    if (!saidAway) log.warn({ cause, brokers: config.KAFKA_BROKERS }, 'Kafka is away; it is looked for until it is back');
+    saidAway = true;
   }
 
   /**
@@ -58,7 +73,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
    */
   function send(records: readonly OutgoingRecord[]): Promise<void> {
     if (records.length === 0) return Promise.resolve();
-    if (!connected) return Promise.reject(new FazendaError('FZ_KAFKA_AWAY', 'no broker answers', { retryAfterS: 2 }));
+    if (!connected) return Promise.reject(away('no broker answers'));
     return new Promise((resolve, reject) => {
       waiting.push({ records, resolve, reject });
       if (!sending) void sendWaiting();
@@ -77,13 +92,31 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
         }
         for (const { resolve } of due) resolve();
       } catch (cause) {
-        connected = false;
-        void look();
-        const away = new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge', { retryAfterS: 2 }, cause);
-        for (const { reject } of due) reject(away);
+        const fault = lost(cause);
+        for (const { reject } of due) reject(fault);
       }
     }
     sending = false;
+  }
+
+  async function place(record: OutgoingRecord): Promise<Place> {
+    if (!connected) throw away('no broker answers');
+    const timestampMs = Date.now();
+    try {
+      const topicMessages = byTopic(config, [record], String(timestampMs));
+      const [placed] = await withinMs(producer.sendBatch({ acks: -1, compression: compressionOf({ records: [record], bytes: bytesOf(record) }), topicMessages }), sendTimeoutMs);
+      if (placed?.baseOffset === undefined) throw new Error('the broker acknowledged without saying where');
+      const brokersMs = Number(placed.logAppendTime ?? -1);
+      return { partition: placed.partition, offset: placed.baseOffset, timestampMs: brokersMs >= 0 ? brokersMs : timestampMs };
+    } catch (cause) {
+      throw lost(cause);
+    }
+  }
+
+  function lost(cause: unknown): FazendaError {
+    connected = false;
+    void look();
+    return away('the brokers did not acknowledge', cause);
   }
 
   return {
@@ -92,40 +125,60 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
       return connected;
     },
     send,
+    place,
     async stop() {
       stopped = true;
       connected = false;
-      await producer.disconnect();
+      await letGo(producer, log);
     },
   };
 }
 
-function byTopic(config: Config, records: readonly OutgoingRecord[]): TopicMessages[] {
+function away(message: string, cause?: unknown): FazendaError {
+  return new FazendaError('FZ_KAFKA_AWAY', message, { retryAfterS: 2 }, cause);
+}
+
+function byTopic(config: Config, records: readonly OutgoingRecord[], timestamp?: string): TopicMessages[] {
   const topics = new Map<string, TopicMessages>();
-  for (const { topic, key, value, headers } of records) {
+  for (const { topic, partition, key, value, headers } of records) {
     const name = clusterName(config, topic);
     const group = topics.get(name) ?? { topic: name, messages: [] };
-    group.messages.push({ key, value, headers: headersOf(headers) as Record<string, string> });
+    group.messages.push({ key, value, ...(partition !== undefined && { partition }), headers: headersOf(headers) as Record<string, string>, ...(timestamp && { timestamp }) });
     topics.set(name, group);
   }
   return [...topics.values()];
 }
 
 /**
- * A header may come without a value (Java's clients write such); kafkajs cannot write one, and throws. Put
- * on as an empty one it reaches its dead-letter topic, where otherwise its partition would wait for ever.
+ * A header may come without a value (Java's clients write such). kafkajs can write one, but asks for its length
+ * before it looks whether there is any, and throws: its partition would wait for ever. So the first look finds an
+ * empty text, and all others nothing. `test/kafka-port.test.ts` says when another version looks otherwise.
  */
 function headersOf(headers: OutgoingRecord['headers']): OutgoingRecord['headers'] {
   if (!Object.values(headers).some(lacks)) return headers;
-  return Object.fromEntries(Object.entries(headers).map(([name, held]) => [name, Array.isArray(held) ? held.map((one) => one ?? EMPTY) : (held ?? EMPTY)]));
+  return Object.fromEntries(Object.entries(headers).map(([key, held]) => [key, lacks(held) ? lookedAtTwice(key, Array.isArray(held) ? held : [held]) : held]));
+}
+
+/** A list whose `map`, which is all that kafkajs asks of it, makes headers of it. */
+function lookedAtTwice(key: string, values: readonly (string | Buffer)[]): readonly (string | Buffer)[] {
+  return Object.assign([...values], { map: () => values.map((value) => headerOf(key, value)) });
+}
+
+function headerOf(key: string, held: string | Buffer | null): object {
+  let looks = 0;
+  return {
+    key,
+    get value() {
+      looks += 1;
+      return held ?? (looks === 1 ? '' : null);
+    },
+  };
 }
 
 /** Whatever its type says: what was read from a record may be null. */
 function lacks(held: unknown): boolean {
   return held === null || held === undefined || (Array.isArray(held) && held.some(lacks));
 }
-
-const EMPTY = Buffer.alloc(0);
 
 /** Some records that go out in one request. */
 interface Part {

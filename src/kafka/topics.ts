@@ -1,6 +1,7 @@
 import { ConfigResourceTypes, type ITopicConfig } from 'kafkajs';
 import { domains } from '../../workflows/domains';
 import type { Config } from '../config';
+import { entities } from '../entities';
 import type { Logger } from '../log';
 import { clusterName, deadLetterTopic, openKafka } from './client';
 
@@ -19,14 +20,20 @@ const DEAD_LETTER_BYTES_MAX = MESSAGE_BYTES_MAX + 1_048_576;
  */
 const READABLE_COMPRESSION = 'gzip';
 
+/** Where `POST /kafka/publish` writes to by default. */
+export const TEST_TOPIC = 'test-events';
+
 /** Every topic by its name in the contracts: facts out, doors in, and a dead-letter topic for each that is read. */
 export function topicNames(): { topics: string[]; doors: string[]; deadLetters: string[] } {
   const doors = domains.flatMap((domain) => domain.doors.map((door) => door.topic));
-  const facts = domains.flatMap((domain) => Object.values(domain.topics));
+  const facts = [...domains, ...entities].flatMap((one) => Object.values(one.topics));
   // Whoever tells people of facts reads their topics, and puts aside what claims to be ours and is not.
   const noticed = domains.flatMap(({ notices = {}, topics }) => Object.keys(notices).flatMap((type) => topics[type] ?? []));
-  return { topics: [...new Set([...facts, ...doors])], doors, deadLetters: [...new Set([...doors, ...noticed].map(deadLetterTopic))] };
+  return { topics: [...new Set([...facts, ...doors, TEST_TOPIC])], doors, deadLetters: [...new Set([...doors, ...noticed].map(deadLetterTopic))] };
 }
+
+/** What was redriven, by whom and why: beside the dead-letter topics, so that the index of both can be made again. */
+export const REDRIVES_TOPIC = 'dead-letters.redriven';
 
 /** Replication as the profile says: `dev` one broker, `prod` three with two in sync. */
 function entryOf(config: Config, name: string, numPartitions: number, messageBytesMax: number, compression = 'producer'): ITopicConfig {
@@ -50,6 +57,7 @@ export async function createTopics(config: Config, log: Logger): Promise<string[
   return await createMissing(config, log, [
     ...topics.map((name) => entryOf(config, name, PARTITIONS, MESSAGE_BYTES_MAX, doors.includes(name) ? READABLE_COMPRESSION : 'producer')),
     ...deadLetters.map((name) => entryOf(config, name, 1, DEAD_LETTER_BYTES_MAX)),
+    entryOf(config, REDRIVES_TOPIC, 1, MESSAGE_BYTES_MAX),
   ]);
 }
 

@@ -2,6 +2,7 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ServerOptions } from 'socket.io';
+import type { LiveAccess } from './access';
 import type { FanOut } from './fanout';
 import { Hub } from './hub';
 import { LIVE_LIMITS, type LiveLimits } from './limits';
@@ -17,6 +18,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<LiveLimits>;
   /** Makes Socket.IO rooms span several gateways. */
   readonly adapter?: ServerOptions['adapter'];
+  /** Who may follow what; undefined where nobody is asked who he is. */
+  readonly access?: LiveAccess | undefined;
   /** Stores and networks that are away, for the log. */
   readonly onTrouble: (trouble: unknown) => void;
 }
@@ -32,7 +35,7 @@ export interface Gateway {
 /** The live door: both kinds of sockets over one hub, on one port. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = { ...LIVE_LIMITS, ...options.limits };
-  const { store, fanOut, onTrouble } = options;
+  const { store, fanOut, access, onTrouble } = options;
   const hub = new Hub({ store, fanOut, limits, onTrouble });
   const http = createServer((request, response) => {
     const alive = request.url === '/livez';
@@ -40,8 +43,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const connections = (): number => plain.connections + io.engine.clientsCount;
   // Socket.IO asks once the connection is counted, the plain door before.
-  const io = openSocketIo(http, { hub, limits, full: () => connections() > limits.socketsMax, ...(options.adapter && { adapter: options.adapter }) });
-  const plain = new WebSocketDoor({ hub, limits, full: () => connections() >= limits.socketsMax });
+  const io = openSocketIo(http, { hub, limits, full: () => connections() > limits.socketsMax, access, ...(options.adapter && { adapter: options.adapter }) });
+  const plain = new WebSocketDoor({ hub, limits, full: () => connections() >= limits.socketsMax, access, onTrouble });
   http.on('upgrade', (request, socket, head) => {
     if (isSocketIo(request.url ?? '') || plain.upgrade(request, socket, head)) return;
     refuse(socket);

@@ -4,8 +4,11 @@ import { textOf } from '../errors';
 import { openConsumer } from '../kafka/consumer';
 import type { Logger } from '../log';
 import { LocalFanOut, type FanOut } from './fanout';
+import { openLiveAccess } from './access';
 import { openGateway, type Gateway } from './gateway';
 import { FACT_TOPICS, GATEWAY_GROUP, hintOf } from './hints';
+import { isOurs } from '../facts/identity';
+import { openCodec } from '../kafka/codec';
 import { measureConnections } from './metrics';
 import { RedisFanOut, redisAdapter, type RedisFanOutOptions } from './redis-fanout';
 import { postgresStore } from './store';
@@ -30,17 +33,22 @@ export async function runGateway({ config, log, db, fail, onStop }: GatewayDeps)
   const fanOut: FanOut = redis ? new RedisFanOut(redis) : new LocalFanOut();
   onStop(() => fanOut.close());
   const adapter = redis ? roomsOver(redis, onStop) : {};
-  const gateway = await openGateway({ store: postgresStore(db), fanOut, port: config.GATEWAY_PORT, onTrouble, ...adapter });
+  const gateway = await openGateway({ store: postgresStore(db), fanOut, port: config.GATEWAY_PORT, access: openLiveAccess(config, db), onTrouble, ...adapter });
   onStop(() => gateway.close());
   measureConnections(gateway);
 
+  const codec = openCodec(config, db);
   const consumer = openConsumer(config, log, {
     group: GATEWAY_GROUP,
     topics: FACT_TOPICS,
     // A partition whose offset was never committed must not be joined at its end: a hint could lie before it.
     fromBeginning: true,
     chunkMax: CHUNK_MAX,
-    onChunk: async ({ records }) => fanOut.tell(records.flatMap((record) => hintOf(record) ?? [])),
+    onChunk: async ({ records }) => {
+      // Our own hint by their headers.
+      await codec.learn(records.filter(({ headers }) => !isOurs(headers.ce_source)));
+      fanOut.tell(records.flatMap((record) => hintOf(record, codec) ?? []));
+    },
   }, fail);
   onStop(() => consumer.stop());
   await consumer.start();

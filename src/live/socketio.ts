@@ -1,6 +1,8 @@
 import type { Server as HttpServer } from 'node:http';
 import { Server, type ServerOptions, type Socket } from 'socket.io';
+import { LOCAL, type Caller } from '../auth/caller';
 import { FazendaError } from '../errors';
+import { handshakeToken, whenExpired, type LiveAccess } from './access';
 import type { Hub } from './hub';
 import type { LiveLimits } from './limits';
 import { messageOf, type LiveMessage } from './message';
@@ -24,20 +26,28 @@ interface ToClient {
   error(problem: LiveProblem): void;
 }
 
-export type LiveServer = Server<ToServer, ToClient>;
-type LiveSocket = Socket<ToServer, ToClient>;
+/** What is known of a connection. */
+interface Known {
+  caller?: Caller;
+}
+
+type Nothing = Record<string, never>;
+export type LiveServer = Server<ToServer, ToClient, Nothing, Known>;
+type LiveSocket = Socket<ToServer, ToClient, Nothing, Known>;
 
 export interface SocketIoDeps {
   readonly hub: Hub;
   readonly limits: LiveLimits;
   /** True when this gateway holds as many connections as it may. */
   readonly full: () => boolean;
+  /** Who may follow what; undefined where nobody is asked. */
+  readonly access?: LiveAccess | undefined;
   /** Makes rooms span several gateways. */
   readonly adapter?: ServerOptions['adapter'];
 }
 
 /** Socket.IO at its usual path, namespace `/`: any number of stories over one connection. */
-export function openSocketIo(http: HttpServer, { hub, limits, full, adapter }: SocketIoDeps): LiveServer {
+export function openSocketIo(http: HttpServer, { hub, limits, full, access, adapter }: SocketIoDeps): LiveServer {
   const io: LiveServer = new Server(http, {
     serveClient: false,
     maxHttpBufferSize: limits.clientMessageBytesMax,
@@ -50,17 +60,37 @@ export function openSocketIo(http: HttpServer, { hub, limits, full, adapter }: S
   });
   io.use((_socket, next) => {
     if (!full()) return next();
-    const problem = problemOf(new FazendaError('FZ_SOCKETS_MAX', 'this gateway has all the connections that it may have'));
-    return next(Object.assign(new Error(problem.code), { data: problem }));
+    return next(refusal(new FazendaError('FZ_SOCKETS_MAX', 'this gateway has all the connections that it may have')));
   });
+  if (access) io.use((socket, next) => void identify(access, socket).then(() => next(), (thrown: unknown) => next(refusal(thrown))));
   io.on('connection', (socket) => {
-    const followings = new Followings(socket, hub, limits);
+    const followings = new Followings(socket, hub, limits, access);
     socket.on('subscribe', (wish, answer) => followings.subscribe(wish, answer));
     socket.on('unsubscribe', (wish, answer) => followings.unsubscribe(wish, answer));
-    socket.on('disconnect', () => followings.end());
+    const stop = whenExpired(callerOf(socket), (fault) => followings.cutOff(fault));
+    socket.on('disconnect', () => {
+      stop();
+      followings.end();
+    });
     if (holdsWish(socket.handshake.auth)) followings.subscribe(socket.handshake.auth);
   });
   return io;
+}
+
+/** By the handshake's header, or by `token` in its `auth`, which is all that a browser can send. */
+async function identify(access: LiveAccess, { handshake, request, data }: LiveSocket): Promise<void> {
+  const { token }: { token?: unknown } = handshake.auth;
+  data.caller = await access.identify(typeof token === 'string' ? token : handshakeToken(request));
+}
+
+function callerOf({ data }: LiveSocket): Caller {
+  return data.caller ?? LOCAL;
+}
+
+/** As Socket.IO tells a client that it is not let in: by `connect_error`. */
+function refusal(thrown: unknown): Error {
+  const problem = problemOf(thrown instanceof FazendaError ? thrown : new FazendaError('FZ_INTERNAL', 'the connection cannot be judged', {}, thrown));
+  return Object.assign(new Error(problem.code), { data: problem });
 }
 
 /** What one connection follows. Subscribing again to the same story starts over from the version it names. */
@@ -73,36 +103,41 @@ class Followings {
     private readonly socket: LiveSocket,
     private readonly hub: Hub,
     private readonly limits: LiveLimits,
+    private readonly access: LiveAccess | undefined,
   ) {
     socket.conn.on('packetCreate', () => (this.waiting += 1));
     socket.conn.on('flush', (packets: readonly unknown[]) => (this.waiting = Math.max(0, this.waiting - packets.length)));
   }
 
   subscribe(given: unknown, answer?: unknown): void {
-    this.attempt(answer, () => {
-      const wish = wishOfMessage(given);
-      const { domain, id, lastVersion } = wish;
-      const room = roomOf(wish);
-      this.leaves.get(room)?.();
-      this.leaves.delete(room);
-      if (this.leaves.size >= this.limits.subscriptionsPerSocketMax) {
-        throw new FazendaError('FZ_SUBSCRIPTIONS_MAX', `one connection follows at most ${this.limits.subscriptionsPerSocketMax} stories`);
-      }
-      void this.socket.join(room);
-      const leave = this.hub.follow(domain.name, id, {
-        heard: lastVersion,
-        send: (step) => {
-          liveSteps.inc({ domain: domain.name });
-          this.socket.emit('status', messageOf(domain, id, step));
-          if (this.waiting > this.limits.sendBufferPacketsMax) this.cutOff();
-        },
-        fail: (fault) => {
-          this.leave(room);
-          this.socket.emit('error', problemOf(fault));
-        },
-      });
-      this.leaves.set(room, leave);
+    const { access } = this;
+    if (access) return void this.attemptLater(answer, () => access.checkFollow(callerOf(this.socket), wishOfMessage(given)), () => this.follow(given));
+    this.attempt(answer, () => this.follow(given));
+  }
+
+  private follow(given: unknown): void {
+    const wish = wishOfMessage(given);
+    const { domain, id, lastVersion } = wish;
+    const room = roomOf(wish);
+    this.leaves.get(room)?.();
+    this.leaves.delete(room);
+    if (this.leaves.size >= this.limits.subscriptionsPerSocketMax) {
+      throw new FazendaError('FZ_SUBSCRIPTIONS_MAX', `one connection follows at most ${this.limits.subscriptionsPerSocketMax} stories`);
+    }
+    void this.socket.join(room);
+    const leave = this.hub.follow(domain.name, id, {
+      heard: lastVersion,
+      send: (step) => {
+        liveSteps.inc({ domain: domain.name });
+        this.socket.emit('status', messageOf(domain, id, step));
+        if (this.waiting > this.limits.sendBufferPacketsMax) this.cutOff(new FazendaError('FZ_CLIENT_SLOW', 'too much waits unsent'));
+      },
+      fail: (fault) => {
+        this.leave(room);
+        this.socket.emit('error', problemOf(fault));
+      },
     });
+    this.leaves.set(room, leave);
   }
 
   unsubscribe(given: unknown, answer?: unknown): void {
@@ -120,9 +155,10 @@ class Followings {
     void this.socket.leave(room);
   }
 
-  private cutOff(): void {
+  /** Ends the connection, and says why. */
+  cutOff(fault: FazendaError): void {
     this.end();
-    this.socket.emit('error', problemOf(new FazendaError('FZ_CLIENT_SLOW', 'too much waits unsent')));
+    this.socket.emit('error', problemOf(fault));
     this.socket.disconnect(true);
   }
 
@@ -138,6 +174,25 @@ class Followings {
       reply({ ok: false, ...problemOf(thrown) });
     }
   }
+
+  /** The same, once a check has passed and the connection is still there. */
+  private async attemptLater(answer: unknown, check: () => Promise<void>, work: () => void): Promise<void> {
+    const fault = await checked(check);
+    if (!this.socket.connected) return;
+    this.attempt(answer, () => {
+      if (fault) throw fault;
+      work();
+    });
+  }
+}
+
+async function checked(check: () => Promise<void>): Promise<FazendaError | undefined> {
+  try {
+    await check();
+  } catch (thrown) {
+    return thrown instanceof FazendaError ? thrown : new FazendaError('FZ_INTERNAL', 'the subscription cannot be judged', {}, thrown);
+  }
+  return undefined;
 }
 
 function problemOf({ code, message, kind }: FazendaError): LiveProblem {

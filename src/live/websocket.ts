@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
-import { FazendaError } from '../errors';
+import type { Caller } from '../auth/caller';
+import { FazendaError, textOf } from '../errors';
+import { answeredProtocol, handshakeToken, whenExpired, type LiveAccess } from './access';
 import type { Hub } from './hub';
 import type { LiveLimits } from './limits';
 import { messageOf } from './message';
@@ -19,6 +21,10 @@ export interface WebSocketDoorDeps {
   readonly limits: LiveLimits;
   /** True when this gateway holds as many connections as it may. */
   readonly full: () => boolean;
+  /** Who may follow what; undefined where nobody is asked. */
+  readonly access?: LiveAccess | undefined;
+  /** Faults that nobody expected, for the log. */
+  readonly onTrouble?: (trouble: unknown) => void;
 }
 
 /** Plain WebSockets, one story each, named by the path. */
@@ -41,14 +47,33 @@ export class WebSocketDoor {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const wish = attempt(() => wishOfUrl(request.url ?? ''));
     if (wish === undefined) return false;
+    if (this.deps.access) void this.admit(this.deps.access, wish, request, socket, head);
+    else this.accept(wish, request, socket, head);
+    return true;
+  }
+
+  /** Takes the connection of a caller who may follow the story, and keeps it for as long as his token is good. */
+  private async admit(access: LiveAccess, wish: Wish | FazendaError, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy()); // Gone before it was let in.
+    try {
+      const caller = await access.identify(handshakeToken(request));
+      const refusal = wish instanceof FazendaError ? wish : await refusalOf(access.checkFollow(caller, wish));
+      this.accept(refusal ?? wish, request, socket, head, caller);
+    } catch (thrown) {
+      if (!(thrown instanceof FazendaError)) this.deps.onTrouble?.(thrown);
+      refuse(socket, thrown);
+    }
+  }
+
+  private accept(wish: Wish | FazendaError, request: IncomingMessage, socket: Duplex, head: Buffer, caller?: Caller): void {
     const refusal = wish instanceof FazendaError ? wish : this.deps.full() ? tooMany() : undefined;
     // A browser shows no HTTP status of a refused handshake: so it is accepted, and closed with a reason.
     this.server.handleUpgrade(request, socket, head, (client) => {
       client.on('error', () => client.terminate()); // Broken frames and oversized messages: the client's own fault.
       if (refusal) closeFor(client, refusal);
       else this.serve(client, wish as Wish);
+      if (caller) client.on('close', whenExpired(caller, (fault) => closeFor(client, fault)));
     });
-    return true;
   }
 
   /** Says goodbye to all; who does not answer within `goodbyeMs` is cut off. */
@@ -90,7 +115,7 @@ export class WebSocketDoor {
 
 /** `closeTimeout` is an option since ws 8.19 that its published types do not know yet. */
 function optionsOf(limits: LiveLimits): ServerOptions & { closeTimeout: number } {
-  return { noServer: true, maxPayload: limits.clientMessageBytesMax, perMessageDeflate: false, closeTimeout: limits.goodbyeMs };
+  return { noServer: true, maxPayload: limits.clientMessageBytesMax, perMessageDeflate: false, closeTimeout: limits.goodbyeMs, handleProtocols: answeredProtocol };
 }
 
 function tooMany(): FazendaError {
@@ -103,6 +128,24 @@ function closeFor(client: WebSocket, fault: FazendaError): void {
   let reason = fault.line;
   while (Buffer.byteLength(reason) > REASON_BYTES_MAX) reason = reason.slice(0, -1);
   client.close(code, reason);
+}
+
+/** The fault that a check ends in, where it is one of ours. */
+async function refusalOf(check: Promise<void>): Promise<FazendaError | undefined> {
+  try {
+    await check;
+  } catch (thrown) {
+    if (thrown instanceof FazendaError) return thrown;
+    throw thrown;
+  }
+  return undefined;
+}
+
+/** Who is not let in learns it by HTTP, as of any other path. */
+function refuse(socket: Duplex, thrown: unknown): void {
+  const { code, kind } = thrown instanceof FazendaError ? thrown : new FazendaError('FZ_INTERNAL', textOf(thrown));
+  const challenge = kind.status === 401 ? 'www-authenticate: Bearer realm="fazenda"\r\n' : '';
+  socket.end(`HTTP/1.1 ${kind.status} ${code}\r\n${challenge}connection: close\r\ncontent-length: 0\r\n\r\n`);
 }
 
 function attempt<Result>(work: () => Result): Result | FazendaError {

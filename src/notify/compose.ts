@@ -2,7 +2,7 @@ import { domains } from '../../workflows/domains';
 import type { Domain, Notice } from '../../workflows/kernel/definition';
 import { FazendaError, textOf } from '../errors';
 import { factId, sourceOf } from '../facts/identity';
-import { decodeValue } from '../kafka/codec';
+import type { Codec } from '../kafka/codec';
 import type { IncomingRecord } from '../kafka/port';
 import { textFault } from '../text';
 import type { Slip } from './queue';
@@ -49,12 +49,12 @@ export function noticesByTopic(): ReadonlyMap<string, readonly Noticed[]> {
  * of. What says so and cannot be, or makes no letter, is a fault of that record alone and a dead letter: nobody else
  * would ever hear of it, and it must not hold up those behind it. Total, like the doors' sorting.
  */
-export function compose(noticed: readonly Noticed[], record: IncomingRecord): Composed {
+export function compose(noticed: readonly Noticed[], record: IncomingRecord, codec: Codec): Composed {
   const { ce_source: source, ce_type: type } = record.headers;
   const of = noticed.find((one) => one.type === type && sourceOf(one.domain.name) === source);
   if (!of) return { kind: 'filtered', record };
   try {
-    return { kind: 'letter', record, letter: letterOf(of, record) };
+    return { kind: 'letter', record, letter: letterOf(of, record, codec) };
   } catch (thrown) {
     if (thrown instanceof FazendaError) return { kind: 'dead', record, error: thrown };
     // What a domain says of a fact is pure: where it throws, the data has not the shape of its type.
@@ -62,12 +62,12 @@ export function compose(noticed: readonly Noticed[], record: IncomingRecord): Co
   }
 }
 
-function letterOf({ domain, type, notice }: Noticed, { headers, value }: IncomingRecord): Letter {
+function letterOf({ domain, type, notice }: Noticed, { topic, headers, value }: IncomingRecord, codec: Codec): Letter {
   const { ce_id: ceId = '', ce_subject: aggregateId = '', ce_sequence: version = '' } = headers;
   if (ceId !== factId(domain.name, aggregateId, Number(version))) {
     throw new FazendaError('FZ_SCHEMA_INVALID', 'ce_id is not that of ce_subject and ce_sequence, so it is no fact of ours');
   }
-  const data = decodeValue(value);
+  const data = codec.decode(topic, value);
   if (typeof data !== 'object' || data === null) throw new FazendaError('FZ_SCHEMA_INVALID', 'the value is no object');
   const { table, addressColumn } = notice.recipient;
   const letter = {

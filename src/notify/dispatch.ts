@@ -1,5 +1,6 @@
 import type { Queryable } from '../facts/postgres';
 import { deadLetterOf } from '../ingress/deadletters';
+import type { Codec } from '../kafka/codec';
 import type { Chunk, Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { compose, noticesByTopic, NOTIFICATIONS_GROUP, type Letter } from './compose';
@@ -12,15 +13,17 @@ export interface DispatchDeps {
   readonly producer: Producer;
   readonly queue: SlipQueue;
   readonly log: Logger;
+  readonly codec: Codec;
 }
 
 /**
  * Makes notifications of facts: a row first, which alone decides what is a duplicate, then a slip on the queue, and
- * once the queue has it safe the row says so. It throws only for what would hit any record (Postgres, Kafka or the
- * queue away): then no offset moves, the chunk comes again, and rows that are still `new` are put on the queue then.
+ * once the queue has it safe the row says so. It throws only for what would hit any record (Postgres, Kafka, the
+ * registry or the queue away): then no offset moves, the chunk comes again, and rows that are still `new` are put on the queue then.
  */
-export async function dispatchChunk({ db, producer, queue, log }: DispatchDeps, chunk: Chunk): Promise<void> {
-  const composed = chunk.records.map((record) => compose(NOTICES.get(chunk.topic) ?? [], record));
+export async function dispatchChunk({ db, producer, queue, log, codec }: DispatchDeps, chunk: Chunk): Promise<void> {
+  await codec.learn(chunk.records);
+  const composed = chunk.records.map((record) => compose(NOTICES.get(chunk.topic) ?? [], record, codec));
   const letters = firstOfEach(composed.flatMap((one) => (one.kind === 'letter' ? [one.letter] : [])));
   const addresses = await addressesOf(db, letters);
   const addressed = letters.map((letter): Addressed => ({ ...letter, address: addresses.get(addressKey(letter)) ?? null }));

@@ -1,9 +1,10 @@
+import { entityNamed } from '../entities';
 import type { Queryable } from '../facts/postgres';
 import { FACT_COLUMNS, storedFact, type StoredFact } from '../facts/read';
 import { recordOf } from '../kafka/cloudevents';
-import { encodeText, JSON_CONTENT_TYPE } from '../kafka/codec';
 import type { OutgoingRecord, Producer } from '../kafka/port';
 import { relayPublished } from '../metrics';
+import { loadFormats, type WireFormats } from '../schemas/wire';
 
 /** Facts read together at most. */
 const BATCH_MAX = 2_000;
@@ -25,8 +26,11 @@ export async function publishPending(db: Queryable, producer: Producer, shards: 
     [shards],
   );
   const facts = rows.map(storedFact);
+  if (facts.length === 0) return 0;
+  // After the facts, so that none is seen without the format that it was stored under.
+  const formats = await loadFormats(db);
   for (const wave of wavesOf(facts)) {
-    await producer.send(wave.map(recordOfFact));
+    await producer.send(wave.map((fact) => recordOfFact(fact, formats)));
     await db.query('UPDATE facts SET published_at = now() WHERE published_at IS NULL AND seq = ANY($1)', [wave.map((fact) => fact.seq)]);
     for (const { topic } of wave) relayPublished.inc({ topic });
   }
@@ -34,12 +38,15 @@ export async function publishPending(db: Queryable, producer: Producer, shards: 
 }
 
 /** The record of a fact; the same fact gives the same record, every time. */
-export function recordOfFact(fact: StoredFact): OutgoingRecord {
+export function recordOfFact(fact: StoredFact, formats: WireFormats): OutgoingRecord {
   const envelope = {
     ceId: fact.ceId, type: fact.type, domain: fact.domain, aggregateId: fact.id, at: fact.at, version: fact.version,
     correlationId: fact.correlationId, causationId: fact.causationId, traceparent: fact.traceparent, ...(fact.context && { context: fact.context }),
   };
-  return recordOf(fact.topic, fact.id, envelope, encodeText(fact.payload), JSON_CONTENT_TYPE);
+  const { value, contentType } = formats.ofFact(fact, fact.payload);
+  const record = recordOf(fact.topic, fact.id, envelope, value, contentType);
+  const entity = entityNamed(fact.domain);
+  return entity ? { ...record, headers: { ...record.headers, ...entity.headers(fact) } } : record;
 }
 
 /**

@@ -2,7 +2,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { textOf } from '../errors';
 import type { SupervisedChild } from './child';
-import { ENDPOINTS_FILE, type Home } from './home';
+import { ADMIN_TOKEN_FILE, ENDPOINTS_FILE, type Home } from './home';
 import { startParts, type Endpoints, type PartEvent, type PartName, type RunningParts } from './parts';
 import { run } from './parts/tools';
 import { planProcesses, type ProcessName } from './processes';
@@ -11,10 +11,10 @@ import { checkoutRoot } from './root';
 import { killAll, listenForStop } from './signals';
 import { startTable } from './table';
 
-const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3', 'rabbitmq'];
+const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3', 'rabbitmq', 'registry'];
 /** Where one of these cannot be had, something else does its work, and the table says so. */
-const OPTIONAL_PARTS: readonly PartName[] = ['rabbitmq'];
-const PART_TITLES = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3', rabbitmq: 'RabbitMQ' };
+const OPTIONAL_PARTS: readonly PartName[] = ['rabbitmq', 'registry'];
+const PART_TITLES: Readonly<Partial<Record<PartName, string>>> = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3', rabbitmq: 'RabbitMQ', registry: 'Schema registry' };
 const MIGRATE_TIMEOUT_MS = 120_000;
 /** All is stopped within 15 s of the signal; what is left by then is ended by force. */
 const STOP_BY_MS = 13_000;
@@ -67,11 +67,12 @@ export async function runDev(options: DevOptions): Promise<number> {
 
 async function startAll(options: DevOptions, homeFolder: string, signal: AbortSignal, started: Started, begunAt: number): Promise<void> {
   let told: (event: PartEvent) => void = () => undefined;
-  const partProgress = await showProgress(PART_TITLES);
+  const names = PARTS.filter((name) => name !== 'registry' || options.env.SCHEMA_REGISTRY_URL !== 'off');
+  const partProgress = await showProgress(Object.fromEntries(names.map((name) => [name, PART_TITLES[name] ?? name])));
   told = (event) => track(partProgress, event);
-  const giveUp = (): void => PARTS.forEach((name) => partProgress.of(name).fail('given up'));
+  const giveUp = (): void => names.forEach((name) => partProgress.of(name).fail('given up'));
   const parts = await startParts({
-    home: homeFolder, parts: PARTS, optional: OPTIONAL_PARTS, env: options.env, searchAttributes: options.searchAttributes, signal, onEvent: (event) => told(event),
+    home: homeFolder, parts: names, optional: OPTIONAL_PARTS, env: options.env, searchAttributes: options.searchAttributes, signal, onEvent: (event) => told(event),
   }).catch((thrown: unknown) => {
     giveUp();
     throw thrown;
@@ -80,7 +81,7 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   told = (event) => say(event.text);
 
   const env = { ...options.env, ...parts.env };
-  const adminToken = options.env.FAZENDA_ADMIN_TOKEN || parts.home.secret('admin-token');
+  const adminToken = options.env.FAZENDA_ADMIN_TOKEN || parts.home.secret(ADMIN_TOKEN_FILE);
   const planned = await planProcesses({ dist: options.dist, home: parts.home, ports: parts.ports, env, adminToken }, (event) => say(event.text));
   const rest = await showProgress({ migrate: 'Tables, topics, bucket', ...Object.fromEntries([...planned.children.keys()].map((name) => [name, name])) });
   try {
@@ -98,7 +99,7 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   const endpoints = { ...parts.endpoints, api: planned.apiUrl, smtp: planned.smtpUrl, mailbox: planned.mailboxUrl };
   publish(parts.home, endpoints);
   const tookMs = Date.now() - begunAt;
-  console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], adminToken, home: homeFolder, tookMs }));
+  console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], codecUrl: planned.codecUrl, adminToken: options.env.FAZENDA_ADMIN_TOKEN ? 'the one of FAZENDA_ADMIN_TOKEN' : adminToken, home: homeFolder, tookMs }));
 }
 
 async function migrate(dist: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {

@@ -9,6 +9,9 @@ import { lockHolder, tryLock, type Unlock } from './lock';
 /** Where everything is, for people and programs outside; there only while all of it runs. */
 export const ENDPOINTS_FILE = 'endpoints.json';
 
+/** The token that opens everything, where it was made here and not given. */
+export const ADMIN_TOKEN_FILE = 'admin-token';
+
 const LEFTOVER_GRACE_MS = 8_000;
 const LEFTOVER_POLL_MS = 100;
 

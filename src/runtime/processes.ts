@@ -12,10 +12,13 @@ const GATEWAY_PORT = 3001;
 const METRICS_PORT = 9464;
 const MAILBOX_PORT = 8025;
 const MAILBOX_SMTP_PORT = 1025;
+const CODEC_SERVER_PORT = 8234;
 
 /** fazenda's own processes, in the order they are shown. Each is `workers/<name>.js` of the compiled folder. */
 export const PROCESS_NAMES = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway', 'dispatcher', 'notifier', 'mailbox'] as const;
-export type ProcessName = (typeof PROCESS_NAMES)[number];
+/** One that runs only where payloads are sealed: it opens them for Temporal's Web UI. */
+const CODEC_SERVER = 'codec-server';
+export type ProcessName = (typeof PROCESS_NAMES)[number] | typeof CODEC_SERVER;
 
 export interface ProcessPlan {
   /** The compiled folder, with workers/ and workflow-bundle.js. */
@@ -36,6 +39,8 @@ export interface PlannedProcesses {
   readonly smtpUrl: string;
   /** Where they can be read; null where a real mail server takes them. */
   readonly mailboxUrl: string | null;
+  /** The remote codec to name in Temporal's Web UI, its token in it; null where payloads are not sealed. */
+  readonly codecUrl: string | null;
 }
 
 /** Claims the ports and lays down each process's environment; nothing is started yet. */
@@ -43,13 +48,16 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
   const { home, ports } = plan;
   const api = await ports.claim(Number(plan.env.PORT || API_PORT));
   const gateway = await ports.claim(Number(plan.env.GATEWAY_PORT || GATEWAY_PORT));
-  const { names, smtpUrl, mailboxUrl, env: mail } = await planMail(plan);
+  const { names: always, smtpUrl, mailboxUrl, env: mail } = await planMail(plan);
+  const codec = await planCodec(plan);
+  const names: readonly ProcessName[] = codec ? [...always, CODEC_SERVER] : always;
   const metrics = new Map<ProcessName, number>();
   for (const name of names) if (name !== 'api') metrics.set(name, await ports.claim(METRICS_PORT));
   const shared: NodeJS.ProcessEnv = {
     OBSERVABILITY__KAFKA_ENABLED: 'true',
     ...plan.env,
     ...mail,
+    ...codec?.env,
     PORT: String(api),
     GATEWAY_PORT: String(gateway),
     GATEWAY_URL: `http://127.0.0.1:${gateway}`,
@@ -80,7 +88,15 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
     gatewayUrl: `http://127.0.0.1:${gateway}`,
     smtpUrl,
     mailboxUrl,
+    codecUrl: codec?.url ?? null,
   };
+}
+
+async function planCodec({ env, home, ports }: ProcessPlan): Promise<{ url: string; env: NodeJS.ProcessEnv } | undefined> {
+  if (!env.TEMPORAL_PAYLOAD_KEYS) return undefined;
+  const port = await ports.claim(Number(env.CODEC_SERVER_PORT || CODEC_SERVER_PORT));
+  const token = env.CODEC_SERVER_TOKEN || home.secret('codec-token');
+  return { url: `http://localhost:${port}/${token}`, env: { CODEC_SERVER_PORT: String(port), CODEC_SERVER_TOKEN: token } };
 }
 
 /** A mailbox of ours takes the letters, unless the environment names a mail server. */

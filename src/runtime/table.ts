@@ -6,23 +6,28 @@ export interface StartTable {
   /** Parts that are done without, and why. */
   readonly missing: Readonly<Record<string, string | undefined>>;
   readonly processes: readonly string[];
+  /** The remote codec for Temporal's Web UI, where there is one. */
+  readonly codecUrl?: string | null;
   readonly adminToken: string;
   readonly home: string;
   readonly tookMs: number;
 }
 
 /** What a person needs to know once all runs: where everything is, how it was got, what to try next. */
-export function startTable({ endpoints, how, missing, processes, adminToken, home, tookMs }: StartTable): string {
+export function startTable({ endpoints, how, missing, processes, codecUrl, adminToken, home, tookMs }: StartTable): string {
   const api = forBrowsers(endpoints.api ?? '');
   const rows: [string, string, string][] = [
     ['API and page', api, ''],
     ['API documentation', `${api}/docs`, ''],
+    ['Events', `${api}/docs/events`, ''],
     ['Temporal Web UI', endpoints.temporalUi ?? '(not known)', how.temporal ?? ''],
+    ...(codecUrl ? [['Its codec endpoint', codecUrl, ''] satisfies [string, string, string]] : []),
     ['Temporal', endpoints.temporal ?? '', how.temporal ?? ''],
     ['Kafka', endpoints.kafka ?? '', how.kafka ?? ''],
     ['PostgreSQL', withoutPassword(endpoints.postgres ?? ''), how.postgres ?? ''],
     ['S3', endpoints.s3 === null ? '' : `${endpoints.s3.endpoint}/${endpoints.s3.bucket}`, how.s3 ?? ''],
     ['RabbitMQ', endpoints.amqp === null ? 'none: a Kafka topic carries notifications' : withoutPassword(endpoints.amqp), how.rabbitmq ?? missing.rabbitmq ?? ''],
+    ['Schema registry', endpoints.schemaRegistry === null ? 'none: schemas are held against docs/schemas, and new ones are written as JSON' : withoutPassword(endpoints.schemaRegistry), how.registry ?? missing.registry ?? ''],
     endpoints.mailbox === null
       ? ['Mail server', withoutPassword(endpoints.smtp ?? ''), 'external']
       : ['Mailbox', forBrowsers(endpoints.mailbox), 'every letter that is sent'],

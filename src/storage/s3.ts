@@ -23,6 +23,11 @@ export interface ObjectStore {
    * the store has failed its promise, whoever asks, and no task is to blame.
    */
   getByHash(uri: string, sha256: string, bytesMax: number): Promise<Buffer>;
+  /**
+   * What is at a URI now, whatever should be there; undefined where nothing is. Its bytes are read and let go.
+   * @throws FazendaError FZ_STORAGE_AWAY
+   */
+  inspect(uri: string): Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
   close(): void;
 }
 
@@ -115,6 +120,23 @@ export function openObjectStore(config: Config): ObjectStore {
           throw new Error(`its length is ${ContentLength ?? 'not told'}, at most ${bytesMax} bytes are read`);
         }
         return Buffer.from(await Body.transformToByteArray());
+      }
+    },
+
+    async inspect(uri) {
+      const { Bucket, Key } = placeOf(uri);
+      try {
+        const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }), limit());
+        const hash = createHash('sha256');
+        let bytes = 0;
+        for await (const chunk of Body as AsyncIterable<Buffer>) {
+          hash.update(chunk);
+          bytes += chunk.length;
+        }
+        return { sha256: hash.digest('hex'), bytes };
+      } catch (cause) {
+        if (isNamed(cause, 'NoSuchKey', 'NoSuchBucket', 'InvalidBucketName')) return undefined;
+        throw away(`${uri} cannot be read`, cause);
       }
     },
 

@@ -2,6 +2,7 @@ import { Client } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 import type { Config } from '../config';
+import { converterOf } from './converter';
 
 export interface Temporal {
   readonly connection: NativeConnection;
@@ -16,5 +17,5 @@ export interface Temporal {
 export async function connectTemporal(config: Config): Promise<Temporal> {
   const { connectionOptions } = loadClientConnectConfig();
   const connection = await NativeConnection.connect({ ...connectionOptions, address: config.TEMPORAL_ADDRESS });
-  return { connection, client: new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }) };
+  return { connection, client: new Client({ connection, namespace: config.TEMPORAL_NAMESPACE, ...converterOf(config) }) };
 }

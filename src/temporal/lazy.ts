@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Config } from '../config';
+import { converterOf } from './converter';
 
 /** A client for a process that does its work with or without Temporal: it connects when it is first used, and again. */
 export function lazyTemporal(config: Config): Client {
@@ -10,7 +11,7 @@ export function lazyTemporal(config: Config): Client {
     // Without a bound, a server that was long away would be looked for every two minutes only.
     channelArgs: { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 },
   });
-  return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE, ...converterOf(config) });
 }
 
 /** A question that has no answer by then is given up, ms. */

@@ -1,4 +1,4 @@
-import type { NativeConnection } from '@temporalio/worker';
+import type { Connection } from '@temporalio/client';
 import { searchAttributes } from './attributes';
 
 /** `IndexedValueType` of temporal.api.enums.v1. */
@@ -8,7 +8,7 @@ export const INDEXED_VALUE_TYPE = { Keyword: 2, KeywordList: 7 };
  * Registers the search attributes that a namespace lacks, and gives their names. A start that carries an
  * attribute which its namespace does not know is refused, so this has to come before the first one.
  */
-export async function registerSearchAttributes({ operatorService }: NativeConnection, namespace: string): Promise<string[]> {
+export async function registerSearchAttributes({ operatorService }: Pick<Connection, 'operatorService'>, namespace: string): Promise<string[]> {
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
   const missing = Object.entries(searchAttributes()).filter(([name]) => customAttributes[name] === undefined);
   if (missing.length === 0) return [];

@@ -62,7 +62,8 @@ export async function askOwnWorkflow(client: Client, config: Config, domain: Dom
 }
 
 function optionsOf(config: Config, { name, display }: Domain, { id, data, correlationId }: Beginning) {
-  const attributes = Object.entries(display.searchAttributes);
+  // What is searched by cannot be sealed; where payloads are, it is left out.
+  const attributes = config.TEMPORAL_PAYLOAD_KEYS.length > 0 ? [] : Object.entries(display.searchAttributes);
   return {
     workflowId: workflowId(name, id),
     taskQueue: config.TEMPORAL_TASK_QUEUE,

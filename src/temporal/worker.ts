@@ -2,6 +2,7 @@ import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type Work
 import type { Activities } from '../../activities';
 import type { Config } from '../config';
 import type { Logger } from '../log';
+import { converterOf } from './converter';
 
 /** Where workflows come from: built ahead by the start, or bundled now (tests). */
 function workflowSource(config: Config): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'> {
@@ -32,6 +33,7 @@ export function openWorkflowWorker(
   return Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
+    ...converterOf(config),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     ...workflowSource(config),
     activities,
@@ -52,6 +54,7 @@ export function openActivityWorker(
   return Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
+    ...converterOf(config),
     taskQueue: queue.name,
     activities,
     maxConcurrentActivityTaskExecutions: queue.capacity,

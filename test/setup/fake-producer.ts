@@ -21,6 +21,10 @@ export function fakeProducer(): FakeProducer {
     },
     start: () => undefined,
     stop: async () => undefined,
+    async place(record) {
+      await this.send([record]);
+      return { partition: 0, offset: String(given.length - 1), timestampMs: Date.now() };
+    },
     async send(records) {
       if (this.mood === 'refuses') throw new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge', { retryAfterS: 2 });
       given.push(...records);

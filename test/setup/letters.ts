@@ -5,6 +5,7 @@ import { factId } from '../../src/facts/identity';
 import { migrate } from '../../src/facts/migrate';
 import { openPool, type Queryable } from '../../src/facts/postgres';
 import { recordOf } from '../../src/kafka/cloudevents';
+import { JSON_CODEC } from '../../src/kafka/codec';
 import { openConsumer } from '../../src/kafka/consumer';
 import type { OutgoingRecord, Producer } from '../../src/kafka/port';
 import { openProducer } from '../../src/kafka/producer';
@@ -78,7 +79,7 @@ export async function openLetterStage(more: Record<string, string>): Promise<Let
       };
     },
     async dispatcher() {
-      const deps = { db, producer, queue, log };
+      const deps = { db, producer, queue, log, codec: JSON_CODEC };
       const options = { group: NOTIFICATIONS_GROUP, topics: noticedTopics(), fromBeginning: true, chunkMax: 50, onChunk: (chunk: Parameters<typeof dispatchChunk>[1]) => dispatchChunk(deps, chunk) };
       const consumer = openConsumer(config, log, options, fail);
       await consumer.start();

@@ -20,8 +20,8 @@ export interface PlainClient extends Client {
 }
 
 /** A plain WebSocket; resolves when it is open. */
-export async function plainClient(url: string): Promise<PlainClient> {
-  const socket = new WebSocket(url);
+export async function plainClient(url: string, { protocols = [], headers = {} }: { protocols?: string[]; headers?: Record<string, string> } = {}): Promise<PlainClient> {
+  const socket = new WebSocket(url, protocols, { headers });
   const heard: Heard[] = [];
   let closed: { code: number; reason: string } | undefined;
   socket.on('message', (data: Buffer) => heard.push(JSON.parse(data.toString()) as Heard));

@@ -12,6 +12,7 @@ import { openProducer } from '../../src/kafka/producer';
 import { createTopics } from '../../src/kafka/topics';
 import { openLog } from '../../src/log';
 import { recordOfFact } from '../../src/relay/publish';
+import { JSON_FORMATS } from '../../src/schemas/wire';
 import { PortBook } from '../../src/runtime/ports';
 import { content } from '../../workflows/content/definition';
 import { compiled } from './compiled';
@@ -64,7 +65,7 @@ export async function openLiveStage(): Promise<LiveStage> {
 
   async function records(id: string, ...versions: number[]): Promise<OutgoingRecord[]> {
     const facts = await factsFrom(db, content.name, id);
-    return versions.map((version) => recordOfFact(facts[version - 1]!));
+    return versions.map((version) => recordOfFact(facts[version - 1]!, JSON_FORMATS));
   }
 
   return {

@@ -15,6 +15,10 @@ export function unreliable(
     connected: true,
     start: () => undefined,
     stop: async () => undefined,
+    async place(record) {
+      await producer.send([record]);
+      return { partition: 0, offset: String(log.length - 1), timestampMs: 0 };
+    },
     async send(records) {
       await new Promise((resolve) => setTimeout(resolve, delayMs()));
       const fates = records.map(answer);

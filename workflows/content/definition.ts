@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Accepted, Ask, CommandContext, Domain, HttpCommand, MailDoor, StartDoor } from '../kernel/definition';
 import { duration, instant } from '../kernel/settings';
+import { contentFacts } from './contracts';
 import { contentLifecycle, type ContentFact, type ContentFacts, type ContentState } from './lifecycle';
 import { cancelTask, createTask, taskCreated, type CancelTask, type CreateTask, type TaskCreated } from './messages';
 import { CONTENT_TABLES } from './tables';
@@ -47,6 +48,7 @@ const createTaskCommand: HttpCommand = {
   summary: 'Accept a content task',
   body: createTask,
   kind: 'creates',
+  ownerField: 'userId',
   async check({ templateId, modelType }: CreateTask, ask: Ask) {
     const wrong = [];
     if (!(await ask.exists('templates', { id: templateId }))) wrong.push({ path: 'templateId', message: 'no such template' });
@@ -72,6 +74,7 @@ const cancelTaskCommand: HttpCommand = {
   summary: 'Ask a content task to end',
   body: cancelTask,
   kind: 'concerns',
+  ownerField: 'userId',
   check: async () => [],
   accept({ taskId, reason, userId }: CancelTask, { correlationId }: CommandContext): Accepted {
     const message = { taskId, ...(reason && { reason }), ...(userId && { userId }) };
@@ -106,10 +109,17 @@ export const content = {
     TaskFailed: 'task.failed',
     TaskCancelled: 'task.cancelled',
   },
+  contracts: {
+    namespace: 'com.contentfarm.events',
+    encoding: 'avro',
+    facts: contentFacts,
+    commands: [{ topic: 'task.cancel', name: 'CancelTask', type: 'CancelTask', schema: cancelTask }],
+  },
   doors: [created, cancelled],
   view: {
     table: 'task_view',
     key: 'id',
+    owner: 'user_id',
     row: (id, state, phase) => ({
       id, template_id: state.templateId, status: state.status, priority: state.priority,
       created_at: state.createdAt, completed_at: state.completedAt, version: state.version,
@@ -171,4 +181,8 @@ export const content = {
     priority: (data) => ({ high: 1, normal: 3, low: 5 })[born(data).priority],
   },
   tables: CONTENT_TABLES,
+  objects(fact) {
+    if (fact.type === 'ContentGenerated') return [{ uri: fact.data.contentUri, sha256: fact.data.sha256 }];
+    return fact.type === 'ContentStored' ? [fact.data] : [];
+  },
 } satisfies Domain<ContentState, ContentFact>;

@@ -1,43 +1,15 @@
-import type { FactOf, Mail } from '../kernel/fact';
+import type { FactOf, Mail, Told } from '../kernel/fact';
 import type { Lifecycle, Phase } from '../kernel/lifecycle';
+import type { contentFacts } from './contracts';
 
-export type Priority = 'low' | 'normal' | 'high';
-
-/** A rule that a draft broke, with what was measured on it. */
-export interface RuleFailure {
-  readonly rule: string;
-  readonly fact: string;
-  readonly operator: string;
-  readonly expected: unknown;
-  readonly measured: unknown;
-}
-
-/** Tokens as the model counted them; null where it did not say. */
-export interface ModelUsage {
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-}
-
-/** Why a task can fail: two of its own making, two that were wrong from the start. */
-export type FailureReason = 'validation' | 'technical' | 'unknown-template' | 'unknown-model';
-
-/** What can happen to a content task; the shapes are those of CONTRACTS §7. */
-export interface ContentFacts {
-  TaskCreated: {
-    eventId: string; taskId: string; templateId: string; priority: Priority; modelType: string;
-    /** Milliseconds since 1970, UTC. */
-    timestamp: number;
-    userId: string; variables?: Record<string, unknown>;
-  };
-  TaskAssigned: { taskId: string; attempt: number; agentId: string };
-  ContentGenerated: { taskId: string; attempt: number; contentUri: string; sha256: string; model: string; usage: ModelUsage };
-  ValidationFailed: { taskId: string; attempt: number; failures: readonly RuleFailure[] };
-  ContentValidated: { taskId: string; attempt: number; score: number };
-  ContentStored: { taskId: string; uri: string; sha256: string; bytes: number };
-  TaskFailed: { taskId: string; reason: FailureReason; attempts: number };
-  TaskCancelled: { taskId: string; by: string; reason: string | null };
-}
+/** What can happen to a content task; what each fact says is in its contract. */
+export type ContentFacts = Told<typeof contentFacts>;
 export type ContentFact = FactOf<ContentFacts>;
+
+export type Priority = ContentFacts['TaskCreated']['priority'];
+export type ModelUsage = ContentFacts['ContentGenerated']['usage'];
+export type RuleFailure = ContentFacts['ValidationFailed']['failures'][number];
+export type FailureReason = ContentFacts['TaskFailed']['reason'];
 
 /** Somebody wants the task to end. */
 export type CancelMail = Mail<'cancel', { by: string; reason: string | null }>;

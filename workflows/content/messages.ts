@@ -1,20 +1,5 @@
 import { z } from 'zod';
-
-/** Ids compare as lower case, so that one task cannot have two spellings. */
-export const uuid = z.guid().transform((id) => id.toLowerCase());
-
-/** Ids and names from outside: 1 to 255 characters. */
-export const outsideId = z.string().min(1).max(255);
-
-export const priority = z.enum(['low', 'normal', 'high']);
-
-/** Bounds a partner's clock to what PostgreSQL and ISO 8601 can both write: the years 1970 to 9999. */
-const INSTANT_MS_MAX = 253_402_300_799_999;
-
-/** Named values for a template's prompt, at most 100; any JSON value. */
-export const variables = z
-  .record(z.string().min(1).max(255), z.json())
-  .refine((named) => Object.keys(named).length <= 100, 'at most 100 variables');
+import { contentFacts, outsideId, priority, uuid, variables } from './contracts';
 
 /** `POST /commands/create-task` */
 export const createTask = z.object({
@@ -36,18 +21,9 @@ export const cancelTask = z.object({
   taskId: uuid,
   reason: z.string().max(1_000).nullish(),
   userId: outsideId.optional(),
-});
+}).describe('Somebody wants a task to end. One that is complete stays as it is.');
 export type CancelTask = z.infer<typeof cancelTask>;
 
-/** The record on `task.created`, whoever wrote it: the seven fields of the seed, and variables. */
-export const taskCreated = z.object({
-  eventId: outsideId,
-  taskId: uuid,
-  templateId: uuid,
-  priority,
-  modelType: outsideId,
-  timestamp: z.number().int().min(0).max(INSTANT_MS_MAX),
-  userId: outsideId,
-  variables: variables.nullish(),
-});
+/** The record on `task.created`, whoever wrote it; partners may write null for no variables. */
+export const taskCreated = contentFacts.TaskCreated.extend({ variables: variables.nullish() });
 export type TaskCreated = z.infer<typeof taskCreated>;

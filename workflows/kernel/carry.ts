@@ -1,7 +1,8 @@
-import { allHandlersFinished, condition, defineSignal, defineUpdate, log, setHandler } from '@temporalio/workflow';
+import { allHandlersFinished, condition, defineQuery, defineSignal, defineUpdate, log, setHandler } from '@temporalio/workflow';
 import type { Fact, Mail } from './fact';
 import { Journey, local, StoryLeft } from './journey';
-import { beginning, type AnyState, type Lifecycle, type Verdict } from './lifecycle';
+import { beginning, type AnyState, type Lifecycle, type Placed, type Verdict } from './lifecycle';
+import { STATE_QUERY } from './query';
 import type { Opened } from './recording';
 
 export type Story<State extends AnyState, F extends Fact, Limits, M extends Mail> = (
@@ -13,6 +14,9 @@ export const mailSignal = defineSignal<[Mail]>('mail');
 
 /** Mail whose sender waits for what becomes of it; undefined where the story was still open after `ANSWER_WITHIN_MS`. */
 export const mailUpdate = defineUpdate<Verdict | undefined, [Mail]>('ask');
+
+/** The state that the run has folded; null before its facts are loaded. */
+export const stateQuery = defineQuery<Placed<AnyState> | null>(STATE_QUERY);
 
 /** How long an update waits for its story. Source: CONTRACTS §7, "PAGO waits up to 10 s for its outcome". */
 export const ANSWER_WITHIN_MS = 10_000;
@@ -33,6 +37,7 @@ export async function carryOne<State extends AnyState, F extends Fact, Limits, M
   let journey: Journey<State, F, Limits, M> | undefined = undefined as Journey<State, F, Limits, M> | undefined;
   const deliver = (mail: M): void => (journey ? journey.deliver(mail) : void early.push(mail));
   const verdictOn = (mail: M): Verdict | undefined => journey && lifecycle.verdict?.(journey.state, mail.type);
+  setHandler(stateQuery, () => journey?.state ?? null);
   setHandler(mailSignal, (mail) => deliver(mail as M));
   setHandler(mailUpdate, async (mail) => {
     deliver(mail as M);

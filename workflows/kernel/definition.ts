@@ -19,6 +19,8 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   readonly lifecycle: Lifecycle<State, F>;
   /** Each fact's topic, by type. */
   readonly topics: Readonly<Record<F['type'], string>>;
+  /** What its records say; kept out of the story's import graph. */
+  readonly contracts: Contracts<F['type']>;
   /** Kafka records that become stories or mail. */
   readonly doors: readonly Door[];
   readonly view: View<State>;
@@ -36,6 +38,59 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   readonly tables: readonly string[];
   /** Facts that people are told of by e-mail, by type. */
   readonly notices?: Readonly<Record<string, Notice>>;
+  /** The objects that a fact names in the object store, which have to stay there as they were put. */
+  objects?(fact: F): readonly NamedObject[];
+  /** Tables that follow from the facts beside the view, in the order in which a recovery makes them again. */
+  readonly books?: readonly Book[];
+}
+
+/** Avro in the Confluent wire format, or JSON. */
+export type Encoding = 'avro' | 'json';
+
+export interface Contracts<FactType extends string = string> {
+  /** Namespace of its Avro records. */
+  readonly namespace: string;
+  /** What its topics are written in, unless the installation says otherwise; both are read everywhere. */
+  readonly encoding: Encoding;
+  /** The data of each fact, by type. */
+  readonly facts: Readonly<Record<FactType, ZodObject>>;
+  /** Records that come in and are no facts. */
+  readonly commands: readonly CommandContract[];
+}
+
+export interface CommandContract {
+  readonly topic: string;
+  /** Its name among the schemas. */
+  readonly name: string;
+  /** Its `ce_type`. */
+  readonly type: string;
+  readonly schema: ZodObject;
+}
+
+/** An object as a fact names it. */
+export interface NamedObject {
+  /** `s3://bucket/key` */
+  readonly uri: string;
+  /** Of its bytes, hex. */
+  readonly sha256: string;
+  /** Its length, where the fact says it. */
+  readonly bytes?: number;
+}
+
+/**
+ * A table that effects of stories wrote, and that can be written again from their facts after a database was lost.
+ * Nothing is acted again by it: it says what was done.
+ */
+export interface Book {
+  /** What it keeps, for whoever reads what a recovery did: `reservations of stock`. */
+  readonly what: string;
+  /** The entry of one aggregate, from all of its facts; undefined where it has none. Pure. */
+  entry(id: string, facts: readonly Fact[]): object | undefined;
+  /**
+   * Idempotent SQL that enters `$1`, a JSON array of entries, where nothing is entered yet. Each row that it
+   * returns, a text `said`, is something that could not be entered as it was, for a person to look at.
+   */
+  readonly sql: string;
 }
 
 /** A letter about a fact: to whom, and what it says. Pure; the same fact gives the same letter. */
@@ -86,6 +141,8 @@ export interface View<State> {
   readonly table: string;
   /** Column that holds the aggregate's id. */
   readonly key: string;
+  /** Column that says whose it is: the subject of the submitter who may see it. Without one, no submitter may. */
+  readonly owner?: string;
   /** Column → value; every column of the table that is not generated. */
   row(id: string, state: Placed<State>, phase: Phase): Readonly<Record<string, unknown>>;
 }
@@ -160,6 +217,8 @@ export interface HttpCommand {
    * `concerns`: about an aggregate that may or may not exist.
    */
   readonly kind: 'creates' | 'concerns';
+  /** Field of the body that says for whom it is; a submitter may name nobody but itself. Without one, it is not for submitters. */
+  readonly ownerField?: string;
   /** References that must exist: the name of a field → what is wrong with it; empty when all is well. */
   check(body: never, ask: Ask): Promise<readonly { path: string; message: string }[]>;
   accept(body: never, context: CommandContext): Accepted;
@@ -183,6 +242,8 @@ export interface HttpResource {
   readonly path: string;
   readonly summary: string;
   readonly table: string;
+  /** Column that says whose a row is, where not everybody may see every row. */
+  readonly owner?: string;
   readonly body: ZodType;
   /** The row to insert. */
   row(body: never, freshId: string): Readonly<Record<string, unknown>>;

@@ -1,3 +1,5 @@
+import type { output, ZodType } from 'zod';
+
 /** What happened to one aggregate, once, in the past tense. Version 1 is the first; there are no gaps. */
 export interface Fact<Type extends string = string, Data extends object = object> {
   readonly type: Type;
@@ -24,3 +26,12 @@ export interface Mail<Type extends string = string, Data extends object = object
 export type FactOf<Shapes extends object> = {
   [Type in keyof Shapes & string]: Fact<Type, Shapes[Type] & object>;
 }[keyof Shapes & string];
+
+/** What a story reads and writes of facts whose contracts are given, by type. Types alone: zod stays out of the bundle. */
+export type Told<Contracts extends Readonly<Record<string, ZodType>>> = {
+  readonly [Type in keyof Contracts]: ReadonlyDeep<output<Contracts[Type]>>;
+};
+
+type ReadonlyDeep<Value> = Value extends readonly (infer Item)[]
+  ? readonly ReadonlyDeep<Item>[]
+  : Value extends object ? { readonly [Key in keyof Value]: ReadonlyDeep<Value[Key]> } : Value;

@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import type { Domain } from '../kernel/definition';
 import { duration } from '../kernel/settings';
+import { orderBooks } from './books';
 import { orderCli } from './cli';
+import { orderFacts } from './contracts';
 import { createdElsewhere, placed, requested } from './doors';
 import { orderHttp } from './http';
 import { orderLifecycle, type OrderFact, type OrderFacts, type OrderState } from './lifecycle';
+import { orderPlaced, orderRequested } from './messages';
 import { centsOf, decimalOf } from './money';
 import { orderNotices } from './notices';
 import { ORDER_TABLES } from './tables';
@@ -39,6 +42,15 @@ export const order = {
     OrderPaid: 'orders.paid',
     OrderFailed: 'orders.failed',
   },
+  contracts: {
+    namespace: 'com.fazenda.orders',
+    encoding: 'json',
+    facts: orderFacts,
+    commands: [
+      { topic: requested.topic, name: 'OrderRequested', type: 'CreateOrder', schema: orderRequested },
+      { topic: placed.topic, name: 'OrderPlaced', type: 'CreateOrder', schema: orderPlaced },
+    ],
+  },
   doors: [requested, placed, createdElsewhere],
   view: orderView,
   http: orderHttp,
@@ -54,4 +66,5 @@ export const order = {
   },
   tables: ORDER_TABLES,
   notices: orderNotices,
+  books: orderBooks,
 } satisfies Domain<OrderState, OrderFact>;

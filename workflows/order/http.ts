@@ -16,6 +16,7 @@ const requestOrder: HttpCommand = {
   summary: 'Request an order',
   body: gatewayOrder,
   kind: 'creates',
+  ownerField: 'customerId',
   check: async () => [],
   accept(body: GatewayOrder, { freshId, correlationId, correlationGiven, at }: CommandContext): Accepted {
     const orderId = correlationGiven && isUuid(correlationId) ? correlationId.toLowerCase() : freshId;
@@ -36,6 +37,7 @@ const placeOrder: HttpCommand = {
   summary: 'Place an order',
   body: shopOrder,
   kind: 'creates',
+  ownerField: 'clientId',
   async check({ clientId, items }: ShopOrder, ask: Ask) {
     const [client, unknown] = await Promise.all([
       ask.missing('clients', 'id', [clientId]),

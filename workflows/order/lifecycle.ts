@@ -1,28 +1,13 @@
-import type { FactOf, Mail } from '../kernel/fact';
+import type { FactOf, Mail, Told } from '../kernel/fact';
 import type { Lifecycle, Phase, Verdict } from '../kernel/lifecycle';
+import type { orderFacts } from './contracts';
 import { centsOf, decimalOf } from './money';
-
-/** A line of an order, in its edge's own figures. `price` is null where the order came without prices (S1). */
-export interface OrderItem {
-  readonly productId: string;
-  readonly quantity: number;
-  readonly price: number | null;
-}
-
-/** What of an item the stock is concerned with. */
-export interface StockItem {
-  readonly productId: string;
-  readonly quantity: number;
-}
 
 /** How somebody means to pay: type 2 waits for a settlement, any other is captured at once. */
 export interface OrderPayment {
   readonly typePaymentId: number;
   readonly amount: number;
 }
-
-/** Why an order can fail. `cancelled` and `refused` were asked for, the others happened. */
-export type OrderReason = 'cancelled' | 'refused' | 'deadline' | 'declined' | 'out-of-stock' | 'unknown-product';
 
 /** By which contract an order came in: S1's, S3's, or from another orders service, which keeps its own stock. */
 export type OrderEdge = 'gateway' | 'shop' | 'partner';
@@ -33,44 +18,16 @@ export interface OrderContext {
   readonly payments: readonly OrderPayment[];
 }
 
-interface Closing {
-  readonly orderId: string;
-  readonly clientId: string;
-  readonly clientName: string | null;
-  readonly total: number;
-  readonly updatedAt: string;
-}
-
-interface PaymentData {
-  readonly orderId: string;
-  /** Decimal string in units, two decimals. */
-  readonly amount: string;
-  readonly paymentId: string;
-  readonly reason?: OrderReason;
-}
-
-interface InventoryData {
-  readonly orderId: string;
-  readonly items: readonly StockItem[];
-  readonly reason?: OrderReason;
-}
-
-/** What can happen to an order; the shapes are those of CONTRACTS §2 and §7. Totals are JSON numbers in units. */
-export interface OrderFacts {
-  OrderCreated: {
-    orderId: string; clientId: string; total: number; status: 'PENDENTE';
-    items: readonly OrderItem[]; itemsCount: number; createdAt: string;
-  };
-  InventoryReserved: InventoryData;
-  InventoryRejected: InventoryData;
-  InventoryReleased: InventoryData;
-  PaymentCaptured: PaymentData;
-  PaymentDeclined: PaymentData;
-  PaymentVoided: PaymentData;
-  OrderPaid: Closing & { status: 'PAGO' };
-  OrderFailed: Closing & { status: 'CANCELADO' | 'FALHA' };
-}
+/** What can happen to an order; what each fact says is in its contract. */
+export type OrderFacts = Told<typeof orderFacts>;
 export type OrderFact = FactOf<OrderFacts>;
+
+/** A line of an order, in its edge's own figures. */
+export type OrderItem = OrderFacts['OrderCreated']['items'][number];
+/** What of an item the stock is concerned with. */
+export type StockItem = OrderFacts['InventoryReserved']['items'][number];
+/** Why an order can fail. */
+export type OrderReason = NonNullable<OrderFacts['PaymentDeclined']['reason']>;
 
 /** Somebody settles the order: it is paid, is to be cancelled, or has failed. */
 export type SettleMail = Settle<'pay'> | Settle<'cancel'> | Settle<'refuse'>;

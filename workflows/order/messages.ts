@@ -48,7 +48,8 @@ export const gatewayOrder = z.object({
 export type GatewayOrder = z.infer<typeof gatewayOrder>;
 
 /** The record on `order_created` (S1), whoever wrote it. Without `createdAt`, it was made when it was sent. */
-export const orderRequested = gatewayOrder.extend({ correlationId: outsideId, createdAt: instant.optional() });
+export const orderRequested = gatewayOrder.extend({ correlationId: outsideId, createdAt: instant.optional() })
+  .describe('Somebody orders by S1: paid at once, lines without prices.');
 export type OrderRequested = z.infer<typeof orderRequested>;
 
 const shopItem = z.object({ productId: outsideId, quantity: pieces, price: amount });
@@ -70,7 +71,7 @@ export const shopOrder = shopBody.superRefine(addsUp).meta({
 export type ShopOrder = z.infer<typeof shopOrder>;
 
 /** The record on `orders.create`: the body of S3 with its `orderId`. */
-export const orderPlaced = shopBody.extend({ orderId: outsideId }).superRefine(addsUp);
+export const orderPlaced = shopBody.extend({ orderId: outsideId }).superRefine(addsUp).describe('Somebody orders by S3.');
 export type OrderPlaced = z.infer<typeof orderPlaced>;
 
 /** In whole cents. A sum that a number cannot hold exactly is far above any total that is taken in, so it is told from it. */

@@ -7,6 +7,8 @@ export const clients: HttpResource = {
   path: '/v1/clients',
   summary: 'Clients',
   table: 'clients',
+  // Who a client is, is for that client alone, and for those who see everything.
+  owner: 'id',
   body: newClient,
   row: ({ name, email, phone, cpf }: NewClient, id) => ({ id, name, email, phone, cpf }),
   show: ({ id, name, email, phone, cpf, created_at }) => ({ id, name, email, phone, cpf, createdAt: instant(created_at) }),

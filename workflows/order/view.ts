@@ -8,6 +8,7 @@ import { unitsOf } from './money';
 export const orderView = {
   table: 'order_view',
   key: 'id',
+  owner: 'client_id',
   row: (id, state, phase) => ({
     id, status: state.status, created_at: state.createdAt, updated_at: state.movedAt, version: state.version, phase,
     edge: state.edge, client_id: state.clientId, client_name: state.clientName, total_cents: state.totalCents,

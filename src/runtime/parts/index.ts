@@ -6,6 +6,7 @@ import { kafka } from './kafka';
 import type { Endpoints, Part, PartContext, PartName } from './part';
 import { postgres } from './postgres';
 import { rabbitmq } from './rabbitmq';
+import { registry } from './registry';
 import { redis } from './redis';
 import { obtain, runPart, STOP_TIMEOUT_MS, type RunningPart } from './running';
 import { s3 } from './s3';
@@ -50,7 +51,7 @@ export interface RunningParts {
   stop(stopTimeoutMs?: number): Promise<void>;
 }
 
-const PARTS: Readonly<Record<PartName, Part>> = { temporal, kafka, postgres, s3, redis, rabbitmq };
+const PARTS: Readonly<Record<PartName, Part>> = { temporal, kafka, postgres, s3, redis, rabbitmq, registry };
 
 /**
  * Starts the named parts side by side from one home and keeps them alive until `stop()`.

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { FazendaError } from '../../errors';
 import type { InstallContext } from './part';
@@ -43,6 +43,26 @@ export async function mavenCopy(artifacts: readonly MavenArtifact[], folder: str
     signal: context.signal,
     timeoutMs: BUILD_TIMEOUT_MS,
   });
+}
+
+export interface MavenArchive extends MavenArtifact {
+  readonly type: 'tar.gz';
+  readonly classifier: string;
+}
+
+/** Unpacks an archive from Maven, without what it depends on, into the folder. */
+export async function mavenUnpack({ group, name, version, type, classifier }: MavenArchive, folder: string, context: InstallContext): Promise<void> {
+  const mvn = need('mvn', 'Maven', context);
+  const tar = need('tar', 'tar', context);
+  context.say(`fetching ${name} ${version}`);
+  const fetched = `${folder}.archive`;
+  const limits = { env: context.env, signal: context.signal, timeoutMs: BUILD_TIMEOUT_MS };
+  try {
+    await run(mvn, ['-B', '-q', 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy', `-Dartifact=${group}:${name}:${version}:${type}:${classifier}`, `-DoutputDirectory=${fetched}`], limits);
+    await run(tar, ['-xzf', join(fetched, `${name}-${version}-${classifier}.${type}`), '-C', folder, '--no-same-owner'], limits);
+  } finally {
+    rmSync(fetched, { recursive: true, force: true });
+  }
 }
 
 /**

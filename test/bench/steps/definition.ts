@@ -14,6 +14,8 @@ CREATE TABLE IF NOT EXISTS bench_view (
 CREATE INDEX IF NOT EXISTS idx_bench_view_working ON bench_view(updated_at) WHERE phase = 'working';
 `;
 
+const jobBegun = z.object({ jobId: z.uuid(), payload: z.string() });
+
 /** A domain of the benchmarks only. As small as one can be, so that what is measured is the machinery. */
 export const steps = {
   name: stepsLifecycle.domain,
@@ -22,12 +24,18 @@ export const steps = {
   lane: 'stepsLane',
   lifecycle: stepsLifecycle,
   topics: { JobBegun: 'bench.begun', StepDone: 'bench.step' },
+  contracts: {
+    namespace: 'fazenda.bench',
+    encoding: 'json',
+    facts: { JobBegun: jobBegun, StepDone: z.object({ jobId: z.string(), step: z.int() }) },
+    commands: [],
+  },
   doors: [
     {
       kind: 'start',
       topic: 'bench.begun',
       group: 'bench-group',
-      schema: z.object({ jobId: z.uuid(), payload: z.string() }),
+      schema: jobBegun,
       foreignOnly: true,
       first: ({ message, sentAt }: { message: StepFacts['JobBegun']; sentAt: string }) => ({
         id: message.jobId, type: 'JobBegun', at: sentAt, data: message,

@@ -1,0 +1,46 @@
+import { audit } from '../src/audit/audit';
+import { openBackbone, type Backbone } from './setup/backbone';
+import { PARTS_TIMEOUT_MS } from './setup/stack';
+
+/**
+ * Of aggregates that are in order audit says nothing: not while they are on their way, when every teller is a moment
+ * behind another, and not when all is still. That it finds what is wrong is test/audit-finds-damage.test.ts.
+ * The full dose: FAZENDA_AUDIT_STORIES=5000 npm test -- audit-says-nothing
+ */
+
+const STORIES = Number(process.env.FAZENDA_AUDIT_STORIES ?? 240);
+const EACH = Math.ceil(STORIES / 4);
+const OPTIONS = { settleMs: 4_000, patienceMs: 600_000 };
+
+let backbone: Backbone;
+beforeAll(async () => (backbone = await openBackbone()), PARTS_TIMEOUT_MS);
+afterAll(() => backbone.close());
+
+test(`${STORIES} aggregates, audited while they run and when they are over`, async () => {
+  const stop = await backbone.run();
+  try {
+    const tasks = await backbone.tasks(EACH);
+    const orders = [...await backbone.orders(EACH), ...await backbone.orders(EACH, { edge: 'gateway' })];
+    const waiting = await backbone.orders(EACH, { typePaymentId: 2 });
+    let over = false;
+    let seenMoving = 0;
+    const auditing = (async () => {
+      while (!over) {
+        const { differences, cameRight, moving } = await audit(backbone.deps, OPTIONS);
+        expect(differences).toEqual([]);
+        seenMoving += cameRight + moving;
+      }
+    })();
+    await backbone.reach([...tasks, ...orders], undefined, 1_500_000);
+    await backbone.reach(waiting, 2, 600_000);
+    over = true;
+    await auditing;
+    // It has really met what does not fit yet, and waited for it.
+    expect(seenMoving).toBeGreaterThan(0);
+    const ledger = await audit(backbone.deps, OPTIONS);
+    expect(ledger).toMatchObject({ differences: [], cameRight: 0, moving: 0, aggregates: { content: EACH, order: 3 * EACH } });
+    expect(ledger.facts).toBe(EACH * 5 + EACH * 4 * 2 + EACH * 2);
+  } finally {
+    await stop();
+  }
+}, 1_800_000);

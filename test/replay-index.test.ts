@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { openCodec } from '../src/kafka/codec';
+import { openLog } from '../src/log';
+import { findStories } from '../src/replay/find';
+import { domainNamed } from '../workflows/domains';
+import { PARTS_TIMEOUT_MS } from './setup/stack';
+import { storyOf } from './setup/story';
+import { eventsOf as events, openToldStage, WHOLE as whole, type ToldStage } from './setup/told-stage';
+
+/** The index of places finds a story's records among all others, and where it is wrong that costs time and never the truth. */
+
+const content = domainNamed('content');
+
+let stage: ToldStage;
+beforeAll(async () => (stage = await openToldStage()), PARTS_TIMEOUT_MS);
+afterAll(() => stage.close());
+
+const replayed = (body: object) => stage.replayed(body);
+const published = () => stage.published();
+
+test('the index brings it to the very records, and without it what is not indexed is read', async () => {
+  const { config, db } = stage;
+  const find = (id: string) => findStories({ config, db, log: openLog(config, 'test'), codec: openCodec(config, db) }, [{ domain: content, id }], 'near');
+  const many = new Map(Array.from({ length: 300 }, () => randomUUID() as string).map((id) => [id, storyOf(id)]));
+  await stage.tellMany('content', many);
+  await stage.publish();
+  await stage.index();
+  const id = [...many.keys()][7] ?? '';
+  const found = await find(id);
+  expect(found.stories[0]?.version).toBe(5);
+  expect([found.records, found.trusted]).toEqual([5, true]);
+  // One more story that nobody has indexed: its own partition's rest, and first facts of any.
+  const late = await published();
+  const second = await find(late);
+  expect(second.stories[0]?.version).toBe(5);
+  expect(second.records).toBe(5);
+}, 60_000);
+
+describe('an index that is wrong costs time, never the truth', () => {
+  test('it names places that hold something else', async () => {
+    const [id, other] = [await published(), await published()];
+    await stage.index();
+    await stage.db.query('UPDATE fact_places SET aggregate_id = $1 WHERE aggregate_id = $2 AND version = 3', [id, other]);
+    await stage.db.query('DELETE FROM fact_places WHERE aggregate_id = $1 AND version = 3 AND record_offset IN (SELECT min(record_offset) FROM fact_places WHERE aggregate_id = $1 AND version = 3)', [id]);
+    for (const one of [id, other]) {
+      const answer = await replayed({ aggregateId: one });
+      expect([events(answer), answer.differences]).toEqual([whole, []]);
+    }
+  }, 60_000);
+
+  test.each([1, 3, 5])('it lacks version %i', async (version) => {
+    const id = await published();
+    await stage.index();
+    await stage.db.query('DELETE FROM fact_places WHERE aggregate_id = $1 AND version = $2', [id, version]);
+    const answer = await replayed({ aggregateId: id });
+    expect([events(answer), answer.differences]).toEqual([whole, []]);
+  }, 60_000);
+
+  test('it was made of topics that are there no more', async () => {
+    const id = await published();
+    await stage.index();
+    await stage.db.query('UPDATE fact_places_read SET next_offset = next_offset + 1000');
+    await stage.db.query('UPDATE fact_places SET record_offset = record_offset + 500');
+    expect(events(await replayed({ aggregateId: id }))).toEqual(whole);
+    await stage.index();
+    const { rows } = await stage.db.query<{ version: number }>('SELECT version FROM fact_places WHERE aggregate_id = $1 ORDER BY version', [id]);
+    expect(rows.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5]);
+  }, 60_000);
+
+  test('a header that no table can hold does not stop it', async () => {
+    const bad = { topic: 'task.failed', key: 'k', value: Buffer.from('{}') };
+    const header = (id: string, version: string) => ({ ...bad, headers: { ce_source: '/fazenda/content', ce_subject: id, ce_sequence: version } });
+    await stage.producer.send([header('a\u0000b', '1'), header('x'.repeat(9_000), '1'), header('x', '9999999999')]);
+    const id = await published();
+    await stage.index();
+    const { rows } = await stage.db.query<{ n: number }>('SELECT count(*)::int AS n FROM fact_places WHERE aggregate_id = $1', [id]);
+    expect(rows[0]?.n).toBe(5);
+  });
+});
