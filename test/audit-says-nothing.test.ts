@@ -1,5 +1,5 @@
 import { audit } from '../src/audit/audit';
-import { openBackbone, type Backbone } from './setup/backbone';
+import { openBackbone, speakAvro, type Backbone } from './setup/backbone';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
 
 /**
@@ -13,7 +13,10 @@ const EACH = Math.ceil(STORIES / 4);
 const OPTIONS = { settleMs: 4_000, patienceMs: 600_000 };
 
 let backbone: Backbone;
-beforeAll(async () => (backbone = await openBackbone()), PARTS_TIMEOUT_MS);
+beforeAll(async () => {
+  backbone = await openBackbone();
+  await speakAvro(backbone.bench.db);
+}, PARTS_TIMEOUT_MS);
 afterAll(() => backbone.close());
 
 test(`${STORIES} aggregates, audited while they run and when they are over`, async () => {

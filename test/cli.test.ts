@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { topicNames } from '../src/kafka/topics';
+import { REDRIVES_TOPIC, topicNames } from '../src/kafka/topics';
 import { json, openCli, type CliBench } from './setup/cli';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
 import { until } from './setup/until';
@@ -50,7 +50,7 @@ test('migrate makes what is missing, and a second time nothing', async () => {
   const { topics, deadLetters } = topicNames();
   const first = await cli.run(['migrate', '--json'], fresh);
   expect(first).toMatchObject({ code: 0 });
-  expect(json(first)).toMatchObject({ PostgreSQL: 'tables are in place', Kafka: `${topics.length + deadLetters.length} topics made`, 'the object store': `bucket ${fresh.S3_BUCKET} is in place` });
+  expect(json(first)).toMatchObject({ PostgreSQL: 'tables are in place', Kafka: `${[...topics, ...deadLetters, REDRIVES_TOPIC].length} topics made`, 'the object store': `bucket ${fresh.S3_BUCKET} is in place` });
   const again = await cli.run(['migrate'], fresh);
   expect(again).toMatchObject({ code: 0 });
   expect(again.out).toContain('Kafka: topics are in place\n');

@@ -98,7 +98,7 @@ async function makeSchemas(config: Config): Promise<string> {
     await makeTablesWith(db);
     const { avro, said } = await registerSchemas(config, db);
     if (unpublished.length > 0) said.push(`not published in docs/schemas: ${unpublished.join(', ')}`);
-    return [`${avro.length} topics are written in Avro`, ...said].join('; ');
+    return [avro.length > 0 ? `${avro.length} topics are written in Avro` : 'all topics are written as JSON', ...said].join('; ');
   } finally {
     await db.end();
   }

@@ -1,7 +1,7 @@
 import { domains } from '../../workflows/domains';
 import type { Domain, Door } from '../../workflows/kernel/definition';
 import type { Config } from '../config';
-import { FazendaError } from '../errors';
+import { FazendaError, textOf } from '../errors';
 import { factId, isOurs, sourceOf } from '../facts/identity';
 import { placeOf, sortRecord, type Sorted } from '../ingress/sort';
 import { CONTEXT_HEADER } from '../kafka/cloudevents';
@@ -51,6 +51,8 @@ export interface Gathering {
   readonly mail: readonly GatheredMail[];
   /** Versions that two records tell differently, `topic/partition/offset` of the later one; the first one counts. */
   readonly contradictions: readonly string[];
+  /** Records that say they are facts of ours and cannot be read, `topic/partition/offset: why`. */
+  readonly unreadable: readonly string[];
 }
 
 /**
@@ -64,6 +66,7 @@ export async function gather(config: Config, log: Logger, codec: Codec, wanted: 
   const requested = new Map<string, { source: Source; id: string; fact: GatheredFact }>();
   const mail: GatheredMail[] = [];
   const contradictions: string[] = [];
+  const unreadable: string[] = [];
 
   function hearFact(source: Source, id: string, fact: GatheredFact, place: string): void {
     const key = `${source.name}/${id}`;
@@ -94,7 +97,7 @@ export async function gather(config: Config, log: Logger, codec: Codec, wanted: 
       const door = doorOf(record);
       if (door) hearDoor(door.domain, door.door, record);
       else {
-        const told = ownFact(record, codec);
+        const told = ownFact(record, codec, (why) => unreadable.push(`${placeOf(record)}: ${why}`));
         if (told && wanted(told.source.name, told.id)) hearFact(told.source, told.id, told.fact, placeOf(record));
       }
     }
@@ -103,7 +106,7 @@ export async function gather(config: Config, log: Logger, codec: Codec, wanted: 
     if (aggregates.get(key)?.facts.has(1)) continue;
     hearFact(source, id, fact, '');
   }
-  return { aggregates, mail, contradictions };
+  return { aggregates, mail, contradictions, unreadable };
 }
 
 /** The door that reads this record; what it filters as our own is a fact and no request. */
@@ -122,8 +125,8 @@ function firstFact(domain: Domain, { id, fact, origin }: Extract<Sorted, { kind:
   };
 }
 
-/** A fact that we put on its topic; undefined where it only says so. */
-function ownFact(record: IncomingRecord, codec: Codec): { source: Source; id: string; fact: GatheredFact } | undefined {
+/** A fact that we put on its topic; undefined where it only says so, or cannot be read. */
+function ownFact(record: IncomingRecord, codec: Codec, unreadable: (why: string) => void): { source: Source; id: string; fact: GatheredFact } | undefined {
   const { headers, topic, value } = record;
   const { ce_source: from, ce_subject: id = '', ce_type: type = '', ce_id: ceId = '', ce_sequence: sequence = '', ce_time: at = '' } = headers;
   const source = SOURCES.find(({ name }) => sourceOf(name) === from);
@@ -139,8 +142,9 @@ function ownFact(record: IncomingRecord, codec: Codec): { source: Source; id: st
       fact: { version, ceId, type, topic, payload, context, at, correlationId, causationId, traceparent, origin: null, publishedAt: new Date(record.timestamp).toISOString() },
     };
   } catch (thrown) {
-    // A record that cannot be read is no fact of ours, whatever its headers say.
-    if (thrown instanceof SyntaxError || (thrown instanceof FazendaError && !thrown.kind.retryable)) return undefined;
-    throw thrown;
+    // Its id is that of a fact of ours: where it cannot be read, its schema may be lost, and it has to be named.
+    if (!(thrown instanceof SyntaxError || (thrown instanceof FazendaError && !thrown.kind.retryable))) throw thrown;
+    unreadable(textOf(thrown));
+    return undefined;
   }
 }

@@ -66,8 +66,9 @@ async function recoverAll({ config, log, db, onProgress }: RecoverDeps): Promise
   const codec = openCodec(config, db);
   for (const slice of slicesOf(await countRecords(config, log))) {
     onProgress?.(`reading the topics${slice.of > 1 ? `, part ${slice.at + 1} of ${slice.of}` : ''}`);
-    const { aggregates, mail, contradictions } = await gather(config, log, codec, (_aggregate, id) => isInSlice(id, slice));
+    const { aggregates, mail, contradictions, unreadable } = await gather(config, log, codec, (_aggregate, id) => isInSlice(id, slice));
     total.said.push(...contradictions.map((place) => `${place} tells a version otherwise than a record before it; the first one counts`));
+    total.said.push(...unreadable.map((why) => `a fact of ours cannot be read, ${why}`));
     const stories = [...aggregates.values()];
     for (let at = 0; at < stories.length; at += PAGE) {
       await restorePage(db, stories.slice(at, at + PAGE));
@@ -85,7 +86,7 @@ async function recoverAll({ config, log, db, onProgress }: RecoverDeps): Promise
       const done = await inTransaction(pool, async (tx) => await restoreAll(tx, page));
       for (const { source } of page) total.aggregates[source.name] = (total.aggregates[source.name] ?? 0) + 1;
       total.facts += done.facts;
-      total.fromRequests += done.facts > 0 ? page.filter(({ facts }) => facts.get(1)?.publishedAt === null).length : 0;
+      total.fromRequests += done.fromRequests;
       total.perhapsSent += done.letters;
       total.gaps.push(...done.gaps);
       total.said.push(...done.said);
@@ -101,7 +102,7 @@ async function recoverAll({ config, log, db, onProgress }: RecoverDeps): Promise
 }
 
 async function restoreAll(tx: Queryable, page: readonly Gathered[]) {
-  const { facts, gaps } = await restoreStories(tx, page);
+  const restored = await restoreStories(tx, page);
   let letters = 0;
   const said: string[] = [];
   for (const source of new Set(page.map((story) => story.source))) {
@@ -109,7 +110,7 @@ async function restoreAll(tx: Queryable, page: readonly Gathered[]) {
     said.push(...(await enterInBooks(tx, source, ids)));
     letters += await markPerhapsSent(tx, source, ids);
   }
-  return { facts, gaps, letters, said };
+  return { ...restored, letters, said };
 }
 
 /** Keeps mail again for stories that are not over, and for those that never began: a cancel may come before its create. */

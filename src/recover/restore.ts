@@ -10,6 +10,8 @@ import { writeViews } from './views';
 export interface Restored {
   /** Facts that were not stored before. */
   readonly facts: number;
+  /** Those of them that no topic had: first facts, made of the requests that asked for them. */
+  readonly fromRequests: number;
   /** The first version of an aggregate that cannot be stored: it is nowhere and a later one is known, or its story was over before it. */
   readonly gaps: readonly { readonly aggregate: string; readonly id: string; readonly version: number }[];
 }
@@ -20,7 +22,7 @@ export interface Restored {
  * back yet. What is stored already stays as it is.
  */
 export async function restoreStories(tx: Queryable, stories: readonly Gathered[]): Promise<Restored> {
-  let facts = 0;
+  let [facts, fromRequests] = [0, 0];
   const gaps: { aggregate: string; id: string; version: number }[] = [];
   for (const source of new Set(stories.map((story) => story.source))) {
     const own = stories.filter((story) => story.source === source);
@@ -29,12 +31,13 @@ export async function restoreStories(tx: Queryable, stories: readonly Gathered[]
     const rows = own.flatMap(({ id, facts: told }) => {
       const { missing, gap } = missingOf(source, told, stored.get(id) ?? []);
       if (gap !== undefined) gaps.push({ aggregate: source.name, id, version: gap });
+      fromRequests += missing.filter(({ publishedAt }) => publishedAt === null).length;
       return missing.map((fact) => rowOf(id, fact));
     });
     facts += await insert(tx, source.name, rows);
     if (source.domain) await writeViews(tx, source.domain, ids);
   }
-  return { facts, gaps };
+  return { facts, fromRequests, gaps };
 }
 
 /**

@@ -34,8 +34,8 @@ export interface Found {
 
 /** Somebody waits for the answer: brokers that say nothing for this long are away, ms. */
 const SILENCE_MAX_MS = 10_000;
-/** Of one partition in one fetch, bytes: most of what is read are single records in the midst of others. */
-const BYTES_PER_PARTITION = 131_072;
+/** Of one partition in one fetch, bytes, where most of what is wanted are single records in the midst of others. */
+const NEAR_BYTES = 131_072;
 
 /**
  * The records of an aggregate, from the topics as they are now. `near`: those that the index names, and of what it
@@ -52,7 +52,7 @@ export async function findStories({ config, log, db, codec }: FindDeps, sought: 
   const named = new Set(places.map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`));
   let records = 0;
   let trusted = true;
-  for await (const handful of readSpans(config, log, spans, { bytesPerPartition: BYTES_PER_PARTITION, silenceMaxMs: SILENCE_MAX_MS })) {
+  for await (const handful of readSpans(config, log, spans, { ...(scope === 'near' && { bytesPerPartition: NEAR_BYTES }), silenceMaxMs: SILENCE_MAX_MS })) {
     records += handful.length;
     await codec.learn(handful);
     for (const record of handful) {

@@ -85,8 +85,7 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   const planned = await planProcesses({ dist: options.dist, home: parts.home, ports: parts.ports, env, adminToken }, (event) => say(event.text));
   const rest = await showProgress({ migrate: 'Tables, topics, bucket', ...Object.fromEntries([...planned.children.keys()].map((name) => [name, name])) });
   try {
-    await migrate(options.dist, { ...env, FAZENDA_HOME: homeFolder }, signal);
-    rest.of('migrate').done('in place');
+    rest.of('migrate').done(await migrate(options.dist, { ...env, FAZENDA_HOME: homeFolder }, signal));
     started.children = [...planned.children.values()];
     await startProcesses(planned.children, rest, signal);
   } catch (thrown) {
@@ -102,8 +101,10 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], codecUrl: planned.codecUrl, adminToken: options.env.FAZENDA_ADMIN_TOKEN ? 'the one of FAZENDA_ADMIN_TOKEN' : adminToken, home: homeFolder, tookMs }));
 }
 
-async function migrate(dist: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
-  await run(process.execPath, ['--enable-source-maps', join(dist, 'src', 'cli', 'main.js'), 'migrate'], { env, signal, timeoutMs: MIGRATE_TIMEOUT_MS });
+/** Gives what is to be told of it: how the topics are written, which depends on the registry. */
+async function migrate(dist: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<string> {
+  const said = await run(process.execPath, ['--enable-source-maps', join(dist, 'src', 'cli', 'main.js'), 'migrate'], { env, signal, timeoutMs: MIGRATE_TIMEOUT_MS });
+  return ['in place', ...said.split('\n').flatMap((line) => /^schemas: (.*)/.exec(line)?.[1] ?? [])].join('; ');
 }
 
 async function startProcesses(children: ReadonlyMap<ProcessName, SupervisedChild>, progress: Progress, signal: AbortSignal): Promise<void> {

@@ -36,7 +36,7 @@ export async function registerSchemas(config: Config, db: Pool): Promise<Registr
   try {
     const registry = config.SCHEMA_REGISTRY_URL && openRegistry(config.SCHEMA_REGISTRY_URL);
     if (registry) for (const [topic, id] of await registerAll(config, registry, wanted, kept)) ids.set(topic, id);
-    else if (wanted.some((one) => keptId(one) === undefined)) said.push(`no schema registry: ${topicsOf(wanted.filter((one) => keptId(one) === undefined))} are written as JSON`);
+    else if (wanted.some((one) => keptId(one) === undefined)) said.push(`no schema registry for ${topicsOf(wanted.filter((one) => keptId(one) === undefined))}`);
   } catch (thrown) {
     const away = thrown instanceof FazendaError && thrown.code === 'FZ_SCHEMA_REGISTRY_AWAY';
     if (!away || wanted.some((one) => keptId(one) === undefined)) throw thrown;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Kafka } from 'kafkajs';
+import type { Pool } from 'pg';
 import { openIngress } from '../../src/ingress/ingress';
 import { clusterName, openKafka } from '../../src/kafka/client';
 import type { Producer } from '../../src/kafka/port';
@@ -7,6 +8,7 @@ import { openProducer } from '../../src/kafka/producer';
 import { createTopics } from '../../src/kafka/topics';
 import { openLog } from '../../src/log';
 import { openRelay } from '../../src/relay/relay';
+import { subjects } from '../../src/schemas/subjects';
 import { openObjectStore, type ObjectStore } from '../../src/storage/s3';
 import type { AuditDeps } from '../../src/audit/look';
 import { openBench, type Bench } from './bench';
@@ -28,6 +30,15 @@ export interface Backbone {
   /** Waits until these have so many facts, all published; with no number, until they are over. */
   reach(ids: readonly string[], facts?: number, limitMs?: number): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Has the topics that may be Avro written so, as if a registry had given these ids. */
+export async function speakAvro(db: Pool): Promise<void> {
+  const avro = [...subjects().values()].filter(({ preset }) => preset === 'avro');
+  for (const [at, { topic, text }] of avro.entries()) {
+    await db.query('INSERT INTO avro_schemas (topic, id, schema) VALUES ($1, $2, $3)', [topic, at + 1, text]);
+    await db.query('INSERT INTO wire_formats (topic, from_seq, schema_id) VALUES ($1, 0, $2)', [topic, at + 1]);
+  }
 }
 
 export async function openBackbone(env: Record<string, string> = {}): Promise<Backbone> {
