@@ -43,6 +43,14 @@ describe('with Kafka', () => {
     expect(await recordsOn(api.config, 'orders.created')).toEqual([]);
   });
 
+  test('an Idempotency-Key puts one record there, however often it is used', async () => {
+    const keyed = { ...asAdmin, 'idempotency-key': 'once' };
+    const first = await publish({ key: 'keyed', payload: { n: 2 } }, keyed);
+    expect([first.status, (await publish({ key: 'keyed', payload: { n: 2 } }, keyed)).text]).toEqual([200, first.text]);
+    expect((await publish({ key: 'keyed', payload: { n: 3 } }, keyed)).status).toBe(422);
+    expect((await recordsOn(api.config, 'test-events')).filter(({ key }) => key === 'keyed')).toHaveLength(1);
+  });
+
   test('a topic that the list has is published to', async () => {
     expect((await publish({ topic: 'items-events', key: 'k', payload: { id: 'k' }, headers: { a: 'b' } })).json).toMatchObject({ topic: 'items-events' });
     expect(await recordsOn(api.config, 'items-events')).toEqual([{ key: 'k', value: '{"id":"k"}', headers: { a: 'b' } }]);

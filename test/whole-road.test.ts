@@ -92,3 +92,12 @@ test('the content of a finished task is in the bucket, byte for byte what its fa
   expect(await object.Body?.transformToString()).toBe('word '.repeat(60));
   expect(task).toMatchObject({ status: 'completed', attempts: 2, priority: 'low', contentBytes: 300 });
 }, 90_000);
+
+test('an item’s life is on its topic, judged as any story is', async () => {
+  const { status, json } = await post('/v1/items', { name: 'Wheelbarrow', sku: 'WB-1' });
+  const id = String(json.id);
+  expect([status, (await fetch(`${system.endpoints.api}/v1/items/${id}`, { method: 'DELETE' })).status]).toEqual([201, 204]);
+  const { kafka } = system.endpoints;
+  await until(async () => (await recordsEver(kafka, 'items-events')) >= 2, 'both events are there', 30_000);
+  expect(judge(await readTopics(kafka, ['items-events']), [id], ['ItemDeleted'])).toMatchObject({ exact: 1, faults: [] });
+}, 60_000);

@@ -36,6 +36,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
   let stopped = false;
   let looking = false;
   let saidAway = false;
+  let connecting: Promise<void> | undefined;
   let sending = false;
   let waiting: Waiting[] = [];
 
@@ -47,8 +48,10 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
       const silent = setTimeout(() => sayAway('it does not answer'), SAY_AFTER_MS);
       try {
         await producer.disconnect();
-        await producer.connect();
-        connected = true;
+        if (stopped) break;
+        connecting = producer.connect();
+        await connecting;
+        connected = !stopped;
         if (saidAway) log.info('Kafka is back');
         saidAway = false;
       } catch (thrown) {
@@ -59,6 +62,13 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
       }
     }
     looking = false;
+  }
+
+  /** A connection that was being made when the stop came would stay. */
+  async function endEach(): Promise<void> {
+    await producer.disconnect();
+    await connecting?.catch((thrown: unknown) => log.debug({ cause: textOf(thrown) }, 'Kafka was away at the end'));
+    await producer.disconnect();
   }
 
   /** Once for each absence, which may last for hours. */
@@ -129,7 +139,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     async stop() {
       stopped = true;
       connected = false;
-      await letGo(producer, log);
+      await letGo({ disconnect: endEach }, log);
     },
   };
 }
