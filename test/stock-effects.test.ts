@@ -204,13 +204,17 @@ describe('a batch', () => {
     expect(await shelf(db, 'p1')).toEqual([1, 8, 0]);
   });
 
-  test('of a story that the store has forgotten is told so, and moves nothing until the story is told again', async () => {
+  test('of a story that the store has forgotten is told so, and moves nothing until its first fact is recovered', async () => {
     await stockUp(db, { p1: 9 });
     const [one, two] = [createdOrder({ items: { p1: 1 } }), createdOrder({ items: { p1: 1 } })].map((fact) => ({ id: fact.data.orderId, facts: [fact] as OrderFact[] }));
     await tellCreated(db, two!.facts);
     expect(await stock.reserveStock([asking(one!), asking(two!)])).toMatchObject([{ outcome: 'lacking', has: 0 }, { outcome: 'told' }]);
     expect(await shelf(db, 'p1')).toEqual([8, 1, 0]);
-    expect(await stock.reserveStock([{ ...asking(one!), refill: one!.facts }])).toMatchObject([{ outcome: 'told' }]);
+    const again = { ...asking(one!), refill: one!.facts };
+    await expect(stock.reserveStock([again])).rejects.toMatchObject({ code: 'FZ_FACTS_LOST' });
+    expect(await factsFrom(db, 'order', one!.id)).toEqual([]);
+    await tellCreated(db, one!.facts);
+    expect(await stock.reserveStock([again])).toMatchObject([{ outcome: 'told' }]);
     expect((await factsFrom(db, 'order', one!.id)).map(({ type }) => type)).toEqual(['OrderCreated', 'InventoryReserved']);
     expect(await shelf(db, 'p1')).toEqual([7, 2, 0]);
   });
