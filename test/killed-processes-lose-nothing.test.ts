@@ -10,8 +10,8 @@ import { until } from './setup/until';
  * The full dose: FAZENDA_KILLS=100 FAZENDA_KILL_TASKS=2000 npm test -- killed-processes
  */
 
-const KILLS = Number(process.env.FAZENDA_KILLS ?? 20);
-const TASKS = Number(process.env.FAZENDA_KILL_TASKS ?? 240);
+const KILLS = Number(process.env.FAZENDA_KILLS ?? 12);
+const TASKS = Number(process.env.FAZENDA_KILL_TASKS ?? 150);
 const VICTIMS = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway'];
 const FACT_TOPICS = ['task.created', 'task.assigned', 'content.generated', 'validation.failed', 'content.validated', 'content.stored', 'task.failed', 'task.cancelled'];
 const TERMINAL = ['ContentStored', 'TaskFailed', 'TaskCancelled'];

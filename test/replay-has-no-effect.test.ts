@@ -23,7 +23,7 @@ import { until } from './setup/until';
  * run, row or letter comes of it, and the views are what they were. The full dose: FAZENDA_REPLAY_EVENTS=50000.
  */
 
-const EVENTS = Number(process.env.FAZENDA_REPLAY_EVENTS ?? 5_000);
+const EVENTS = Number(process.env.FAZENDA_REPLAY_EVENTS ?? 2_000);
 const REPLAYS = 12;
 const TOKEN = 'effects-admin';
 const TEMPLATE = '00000000-0000-4000-8000-000000000001';

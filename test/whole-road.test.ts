@@ -14,7 +14,7 @@ import { until } from './setup/until';
 const TEMPLATE = '00000000-0000-4000-8000-000000000001';
 const FACT_TOPICS = ['task.created', 'task.assigned', 'content.generated', 'validation.failed', 'content.validated', 'content.stored', 'task.failed', 'task.cancelled'];
 const TERMINAL = ['ContentStored', 'TaskFailed', 'TaskCancelled'];
-const EACH = Number(process.env.FAZENDA_ROAD_TASKS ?? 150);
+const EACH = Number(process.env.FAZENDA_ROAD_TASKS ?? 100);
 
 let system: System;
 beforeAll(async () => (system = await startSystem()), SYSTEM_TIMEOUT_MS);
