@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { json, openCli, type CliBench } from './setup/cli';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
+import { until } from './setup/until';
 
 /** `audit` and `recover` as an operator runs them: what they say, and how they end. */
 
@@ -51,3 +52,9 @@ test('recover kafka fills nothing where nothing is lost, and an unknown store is
   expect(json(await cli.run(['recover', 'kafka', '--json']))).toMatchObject({ made: [], filled: [], facts: 0 });
   expect(await cli.run(['recover', 'everything'])).toMatchObject({ code: 1, err: expect.stringMatching(/^FZ_USAGE: /) as string });
 }, 60_000);
+
+test('recover temporal brings every story on its way that is not over, and leaves alone who has a run', async () => {
+  await cli.stage.store(randomUUID(), 1, 2);
+  expect(json(await cli.run(['recover', 'temporal', '--json']))).toMatchObject({ made: false, started: { content: 1, order: 0 } });
+  await until(async () => (json(await cli.run(['recover', 'temporal', '--json'])) as { carried: { content: number } }).carried.content === 1, 'the run is listed', 30_000);
+}, 90_000);

@@ -47,7 +47,7 @@ export async function repair(deps: RepairDeps, differences: readonly Difference[
     for (const stored of (await storiesOf(deps.db, source.name, idsOf('start'))).values()) {
       const facts = withoutGap(stored);
       // What was stored again may be the end of it.
-      if (facts[0] && domain.lifecycle.phase(fold(domain.lifecycle, facts)) !== 'done') await startOwnWorkflow(deps.temporal, deps.config, domain, facts[0]);
+      if (facts[0] && domain.lifecycle.phase(fold(domain.lifecycle, facts)) !== 'done') await startOwnWorkflow(deps.temporal, deps.config, domain, facts[0], false);
     }
   }
   return tried;

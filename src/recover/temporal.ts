@@ -53,7 +53,7 @@ export async function recoverTemporal({ config, log, db, temporal, onProgress }:
     for await (const ids of unfinished(db, domain)) {
       const without = ids.filter((id) => !runs.of(id).own?.open && !runs.of(id).aboard);
       const first = (await factsOfMany(db, domain.name, without.map((id) => ({ id, version: 1 })))).filter(({ version }) => version === 1);
-      await inTurn(first, AT_ONCE, async (fact) => void (await startOwnWorkflow(temporal, config, domain, fact)));
+      await inTurn(first, AT_ONCE, async (fact) => void (await startOwnWorkflow(temporal, config, domain, fact, false)));
       started[domain.name] = (started[domain.name] ?? 0) + first.length;
       carried[domain.name] = (carried[domain.name] ?? 0) + ids.length - without.length;
       onProgress?.(`${domain.name}: ${started[domain.name]} started, ${carried[domain.name]} carried already`);

@@ -24,9 +24,13 @@ export interface Beginning {
   readonly correlationId: string;
 }
 
-/** Starts the workflow named after an aggregate. A story that is told to its end ends at once. */
-export async function startOwnWorkflow(client: Client, config: Config, domain: Domain, first: Beginning): Promise<Running> {
-  return client.workflow.start(domain.workflow, { ...optionsOf(config, domain, first), requestEagerStart: true });
+/**
+ * Starts the workflow named after an aggregate. A story that is told to its end ends at once.
+ * @param requestEagerStart whether a worker of this very process may take its first task at once; the SDK refuses
+ *   that to a client that shares its connection with none, as that of a command line is
+ */
+export async function startOwnWorkflow(client: Client, config: Config, domain: Domain, first: Beginning, requestEagerStart = true): Promise<Running> {
+  return client.workflow.start(domain.workflow, { ...optionsOf(config, domain, first), requestEagerStart });
 }
 
 /**
