@@ -2,6 +2,7 @@ import type { Domain } from '../../workflows/kernel/definition';
 import type { AnyState, Placed } from '../../workflows/kernel/lifecycle';
 import type { Queryable } from '../facts/postgres';
 import type { Found } from './kinds';
+import { factColumns } from '../replay/differences';
 
 interface Expected {
   readonly id: string;
@@ -34,18 +35,10 @@ export async function compareViews(db: Queryable, domain: Domain, expected: read
       found.set(id, { kind: 'view-missing', version, said: `${table} has no row, the facts are ${state.status} at version ${version}` });
       continue;
     }
-    const wrong = columnsOf(domain, id, state).filter((column) => JSON.stringify(due[column]) !== JSON.stringify(there[column]));
+    const wrong = factColumns(domain, id, state).filter((column) => JSON.stringify(due[column]) !== JSON.stringify(there[column]));
     if (wrong.length > 0) found.set(id, { kind: 'view-differs', version, said: wrong.map((column) => `${column} is ${short(there[column])}, due is ${short(due[column])}`).join('; ') });
   }
   return found;
-}
-
-/** The columns that facts fix. At version 1 a row keeps when its fact came in, so what moves with that time is left out. */
-function columnsOf({ view, lifecycle }: Domain, id: string, state: Placed<AnyState>): string[] {
-  const row = view.row(id, state, lifecycle.phase(state));
-  if (state.version > 1) return Object.keys(row);
-  const moved = view.row(id, { ...state, movedAt: new Date(0).toISOString() }, lifecycle.phase(state));
-  return Object.keys(row).filter((column) => row[column] === moved[column]);
 }
 
 const SHORT_MAX = 60;
