@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { watchDependencies } from '../src/api/dependencies';
+import { setStanding } from '../src/facts/standing';
 import { openApi, type TestApi } from './setup/api';
 import { fakeProducer } from './setup/fake-producer';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
@@ -28,9 +29,20 @@ describe('with every part there', () => {
     writeFileSync(file, '{}');
     const { status, json } = await api.call('GET', '/readyz');
     expect(status).toBe(200);
-    for (const name of ['kafka', 'temporal', 'postgres']) {
+    for (const name of ['kafka', 'temporal', 'postgres', 'facts']) {
       expect(json.dependencies).toHaveProperty(name, { state: 'up', since: expect.stringMatching(/^\d{4}-.*Z$/) as string });
     }
+  });
+
+  test('a database that has forgotten what the topics tell is no place to read from, and says since when', async () => {
+    await setStanding(api.db, 'lost');
+    let answer = await api.call('GET', '/readyz');
+    await until(async () => (answer = await api.call('GET', '/readyz')).status === 503, 'it is seen');
+    const { rows } = await api.db.query<{ changed_at: Date }>('SELECT changed_at FROM store_standing');
+    expect([answer.json.away, answer.json.next]).toEqual([['facts'], expect.stringContaining('npx fazenda recover postgres')]);
+    expect(answer.json.dependencies).toHaveProperty('facts', { state: 'away', since: rows[0]?.changed_at.toISOString(), reason: expect.stringContaining('recover') as string });
+    await setStanding(api.db, 'whole');
+    await until(async () => (await api.call('GET', '/readyz')).status === 200, 'it is whole again');
   });
 
   test('health names the service and who is connected', async () => {
@@ -60,7 +72,7 @@ describe('the watch on a dependency', () => {
     let there = true;
     let looks = 0;
     const kafka = async () => (looks++, there ? undefined : Promise.reject(new Error('gone')));
-    const watch = watchDependencies({ kafka, temporal: up, postgres: up });
+    const watch = watchDependencies({ kafka, temporal: up, postgres: up, facts: up });
     const [first] = await Promise.all(Array.from({ length: 50 }, () => watch.now()));
     expect([first?.kafka.state, looks]).toEqual(['up', 1]);
     await until(async () => ((await watch.now()), looks >= 2), 'it was looked at again');
@@ -72,7 +84,7 @@ describe('the watch on a dependency', () => {
   });
 
   test('who says nothing is away', async () => {
-    const watch = watchDependencies({ kafka: () => new Promise(() => undefined), temporal: up, postgres: up });
+    const watch = watchDependencies({ kafka: () => new Promise(() => undefined), temporal: up, postgres: up, facts: up });
     expect((await watch.now()).kafka).toMatchObject({ state: 'away', reason: expect.stringContaining('no answer') as string });
     watch.stop();
   });

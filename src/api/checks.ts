@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Config } from '../config';
 import { pingPostgres, type Queryable } from '../facts/postgres';
+import { checkWhole } from './whole';
 import { openKafka } from '../kafka/client';
 import { letGo } from '../kafka/let-go';
 import type { Producer } from '../kafka/port';
@@ -28,6 +29,7 @@ export function openChecks(config: Config, log: Logger, db: Queryable, producer:
       },
       temporal: () => pingTemporal(temporal),
       postgres: () => pingPostgres(db),
+      facts: () => checkWhole(db),
     },
     close: () => letGo(admin, log),
   };

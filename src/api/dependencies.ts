@@ -1,18 +1,29 @@
 import { textOf } from '../errors';
 
-/** What the API cannot do its work without, by the name that `/readyz` gives it. */
-export type DependencyName = 'kafka' | 'temporal' | 'postgres';
+/** The systems that the API cannot do its work without. */
+export const SYSTEMS = ['kafka', 'temporal', 'postgres'] as const;
+/** All that `/readyz` names: beside the systems, whether the database still knows what the topics tell. */
+export const DEPENDENCIES = [...SYSTEMS, 'facts'] as const;
+export type DependencyName = (typeof DEPENDENCIES)[number];
 
-export const DEPENDENCIES = ['kafka', 'temporal', 'postgres'] as const satisfies readonly DependencyName[];
-
-/** Each resolves while its system answers and rejects while it does not; a check has to end by itself. */
+/**
+ * Each resolves while its system answers and rejects while it does not; a check has to end by itself. `facts` is
+ * asked of PostgreSQL, and only while that answers.
+ */
 export type Checks = Readonly<Record<DependencyName, () => Promise<unknown>>>;
 
+/** Says of what is away since when it is, where that is known better than by who has seen it first. */
+export class AwaySince extends Error {
+  constructor(message: string, readonly since: Date) {
+    super(message);
+  }
+}
+
 export interface DependencyState {
-  readonly state: 'up' | 'away';
+  readonly state: 'up' | 'away' | 'unknown';
   /** Since when it is in this state, ISO 8601 UTC. */
   readonly since: string;
-  /** Why it is away. */
+  /** Why it is not up. */
   readonly reason?: string;
 }
 
@@ -34,14 +45,21 @@ export interface Watch {
 export function watchDependencies(checks: Checks): Watch {
   const started = new Date().toISOString();
   const unseen: DependencyState = { state: 'away', since: started, reason: 'not looked at yet' };
-  let states: DependencyStates = { kafka: unseen, temporal: unseen, postgres: unseen };
+  let states: DependencyStates = { kafka: unseen, temporal: unseen, postgres: unseen, facts: unknownFacts(started) };
   let lookedAt = 0;
   let looking: Promise<void> | undefined;
 
   async function look(): Promise<void> {
-    const seen = await Promise.all(DEPENDENCIES.map(async (name) => [name, await stateOf(checks[name], states[name])] as const));
-    states = Object.fromEntries(seen) as Record<DependencyName, DependencyState>;
+    const [kafka, temporal, [postgres, facts]] = await Promise.all([stateOf(checks.kafka, states.kafka), stateOf(checks.temporal, states.temporal), store()]);
+    states = { kafka, temporal, postgres, facts };
     lookedAt = Date.now();
+  }
+
+  /** A database that is away says nothing of what it knows, which is not the same as having lost it. */
+  async function store(): Promise<readonly [DependencyState, DependencyState]> {
+    const postgres = await stateOf(checks.postgres, states.postgres);
+    if (postgres.state === 'up') return [postgres, await stateOf(checks.facts, states.facts)];
+    return [postgres, states.facts.state === 'unknown' ? states.facts : unknownFacts(new Date().toISOString())];
   }
 
   async function now(): Promise<DependencyStates> {
@@ -57,6 +75,10 @@ export function watchDependencies(checks: Checks): Watch {
   return { now, stop: () => clearInterval(timer) };
 }
 
+function unknownFacts(since: string): DependencyState {
+  return { state: 'unknown', since, reason: 'postgres says nothing of them' };
+}
+
 async function stateOf(check: () => Promise<unknown>, before: DependencyState): Promise<DependencyState> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -67,7 +89,7 @@ async function stateOf(check: () => Promise<unknown>, before: DependencyState): 
     await Promise.race([check(), late]);
     return { state: 'up', since: since('up') };
   } catch (thrown) {
-    return { state: 'away', since: since('away'), reason: textOf(thrown) };
+    return { state: 'away', since: thrown instanceof AwaySince ? thrown.since.toISOString() : since('away'), reason: textOf(thrown) };
   } finally {
     clearTimeout(timer);
   }

@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS order_view (
 ) WITH (fillfactor = 60);
 CREATE INDEX IF NOT EXISTS idx_order_view_status ON order_view(status);
 CREATE INDEX IF NOT EXISTS idx_order_view_created_at ON order_view(created_at DESC);
+-- For lists of submitters, who see their own alone.
+CREATE INDEX IF NOT EXISTS idx_order_view_client ON order_view(client_id, created_at DESC);
 CREATE INDEX IF NOT EXISTS idx_order_view_working ON order_view(created_at) WHERE phase = 'working';
 CREATE INDEX IF NOT EXISTS idx_order_view_waiting ON order_view(created_at) WHERE phase = 'waiting';
 `;
