@@ -25,7 +25,7 @@ function withPresets(text: string): string {
 
 describe('docker-compose.yml', () => {
   test('has each part and each process of npm start', () => {
-    expect(Object.keys(compose.services)).toEqual(expect.arrayContaining(['temporal', 'kafka', 'postgres', 's3', 'redis', 'rabbitmq', 'registry', 'migrate', ...PROCESS_NAMES]));
+    expect(Object.keys(compose.services)).toEqual(expect.arrayContaining(['temporal', 'kafka', 'postgres', 's3', 'redis', 'rabbitmq', 'registry', 'clickhouse', 'migrate', ...PROCESSES]));
   });
 
   test.each(PROCESS_NAMES)('gives %s an environment that its config accepts', (name) => {
@@ -62,7 +62,7 @@ describe('docker-compose.yml', () => {
     const parts = join(root, 'src', 'runtime', 'parts');
     const code = readdirSync(parts).map((file) => readFileSync(join(parts, file), 'utf8')).join('\n');
     const composeBlocks = [...code.matchAll(/service: '(\w+)',\s*env: \{([^}]*)\}/g)];
-    expect(composeBlocks.map(([, service]) => service).sort()).toEqual(['kafka', 'postgres', 'rabbitmq', 'redis', 'registry', 's3', 'temporal']);
+    expect(composeBlocks.map(([, service]) => service).sort()).toEqual(['clickhouse', 'kafka', 'postgres', 'rabbitmq', 'redis', 'registry', 's3', 'temporal']);
     for (const [, service, env] of composeBlocks) {
       const text = JSON.stringify(compose.services[service ?? '']);
       for (const [, name] of (env ?? '').matchAll(/(\w+):/g)) expect(text).toContain(`\${${name}:-`);

@@ -11,10 +11,10 @@ import { checkoutRoot } from './root';
 import { killAll, listenForStop } from './signals';
 import { startTable } from './table';
 
-const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3', 'rabbitmq', 'registry'];
-/** Where one of these cannot be had, something else does its work, and the table says so. */
-const OPTIONAL_PARTS: readonly PartName[] = ['rabbitmq', 'registry'];
-const PART_TITLES: Readonly<Partial<Record<PartName, string>>> = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3', rabbitmq: 'RabbitMQ', registry: 'Schema registry' };
+const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3', 'rabbitmq', 'registry', 'clickhouse'];
+/** Where one of these cannot be had, something else does its work or it is left undone, and the table says so. */
+const OPTIONAL_PARTS: readonly PartName[] = ['rabbitmq', 'registry', 'clickhouse'];
+const PART_TITLES: Readonly<Partial<Record<PartName, string>>> = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3', rabbitmq: 'RabbitMQ', registry: 'Schema registry', clickhouse: 'ClickHouse' };
 const MIGRATE_TIMEOUT_MS = 120_000;
 /** All is stopped within 15 s of the signal; what is left by then is ended by force. */
 const STOP_BY_MS = 13_000;
@@ -67,7 +67,8 @@ export async function runDev(options: DevOptions): Promise<number> {
 
 async function startAll(options: DevOptions, homeFolder: string, signal: AbortSignal, started: Started, begunAt: number): Promise<void> {
   let told: (event: PartEvent) => void = () => undefined;
-  const names = PARTS.filter((name) => name !== 'registry' || options.env.SCHEMA_REGISTRY_URL !== 'off');
+  const off = { registry: options.env.SCHEMA_REGISTRY_URL === 'off', clickhouse: options.env.CLICKHOUSE_URL === 'off' };
+  const names = PARTS.filter((name) => !Object.entries(off).some(([part, isOff]) => part === name && isOff));
   const partProgress = await showProgress(Object.fromEntries(names.map((name) => [name, PART_TITLES[name] ?? name])));
   told = (event) => track(partProgress, event);
   const giveUp = (): void => names.forEach((name) => partProgress.of(name).fail('given up'));
