@@ -138,6 +138,12 @@ const environment = z.object({
   MODEL_SCRIPTED: flag(true),
 });
 
+/** Every variable that is read, for whoever passes them on; beside them there are `MODEL_<NAME>_…`. */
+export const SETTING_NAMES: readonly string[] = [...new Set([
+  ...[environment.shape, KAFKA_ALIASES, ...domains.map(({ settings }) => settings.shape)].flatMap((one) => Object.keys(one)),
+  ...domains.flatMap(({ doors }) => doors.flatMap(({ topicSetting, groupSetting }) => [topicSetting, groupSetting].filter((name) => name !== undefined))),
+])];
+
 type Environment = z.infer<typeof environment>;
 
 /** An OpenAI-compatible endpoint: `MODEL_<NAME>_BASE_URL`, `_API_KEY`, `_MODEL`; the name in lower case. */
