@@ -7,6 +7,7 @@ import { FazendaError } from './errors';
 import { KAFKA_ALIASES, kafkaSecurityFaults, kafkaSecuritySettings } from './kafka/security';
 import { Secret } from './secret';
 import { parseKeys, type PayloadKey } from './temporal/seal';
+import { tracingFaults, tracingSettings } from './tracing/settings';
 
 /** The only file that reads the environment. Every fault is reported at once, before anything connects. */
 
@@ -49,6 +50,10 @@ const environment = z.object({
   FAZENDA_READY_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FILE: z.string().optional(),
+  /** On standard output: `auto` prints for people where that is a terminal, else JSON. A file is always JSON. */
+  LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
+
+  ...tracingSettings,
 
   KAFKA_BROKERS: list.optional(),
   KAFKA_BROKER: list.optional(),
@@ -179,7 +184,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const models = readModels(given, faults);
   const kafkaNames = readKafkaNames(given, faults);
-  faults.push(...authFaults(given), ...kafkaSecurityFaults(given));
+  faults.push(...authFaults(given), ...kafkaSecurityFaults(given), ...tracingFaults(given));
 
   if (!core.success || faults.length > 0) {
     const named = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');

@@ -1,6 +1,8 @@
 import { readConfig, type Config } from './config';
 import { FazendaError, textOf } from './errors';
 import { openLog, type Logger } from './log';
+import { openTracing } from './tracing/open';
+import { takeStrayLines } from './logging/stray';
 
 /** Work in hand gets this long to finish after a signal to stop. */
 const DRAIN_MS = 8_000;
@@ -60,6 +62,9 @@ export async function runProcess(name: string, start: (running: Running) => Prom
   try {
     await start({ config, log, onStop: (close) => void closers.push(close), fail });
     process.send?.({ ready: true });
+    const stopTracing = await openTracing(config, log, name);
+    // Closed last: what the others do while they close is recorded too.
+    if (stopTracing) closers.push(stopTracing);
     log.info('ready');
   } catch (thrown) {
     fail(thrown);

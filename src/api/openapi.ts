@@ -141,6 +141,7 @@ const PROBLEM: Json = {
     errors: { type: 'array', items: { type: 'object', properties: { path: { type: 'string' }, message: { type: 'string' } } } },
     correlationId: { type: 'string' },
   },
+    traceId: { type: 'string', description: 'W3C trace id of the request, 32 hex digits; the answer\'s `traceresponse` names it too' },
 };
 const LIST: Json = {
   type: 'object', required: ['items', 'nextCursor'],
