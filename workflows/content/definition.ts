@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Accepted, Ask, CommandContext, Domain, HttpCommand, MailDoor, StartDoor } from '../kernel/definition';
 import { duration, instant } from '../kernel/settings';
+import { contentAnalytics } from './analytics';
 import { contentFacts } from './contracts';
 import { contentLifecycle, type ContentFact, type ContentFacts, type ContentState } from './lifecycle';
 import { cancelTask, createTask, taskCreated, type CancelTask, type CreateTask, type TaskCreated } from './messages';
@@ -184,5 +185,6 @@ export const content = {
   objects(fact) {
     if (fact.type === 'ContentGenerated') return [{ uri: fact.data.contentUri, sha256: fact.data.sha256 }];
     return fact.type === 'ContentStored' ? [fact.data] : [];
+  analytics: contentAnalytics,
   },
 } satisfies Domain<ContentState, ContentFact>;

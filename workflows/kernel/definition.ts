@@ -2,6 +2,7 @@ import type { ZodObject } from 'zod';
 import type { Book, NamedObject, Notice } from './aftermath';
 import type { CliSurface } from './cli';
 import type { Door } from './doors';
+import type { Analytics } from './analytics';
 import type { Fact } from './fact';
 import type { HttpSurface } from './http';
 import type { AnyState, Lifecycle, Phase, Placed } from './lifecycle';
@@ -55,6 +56,12 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
 }
 
 /** Avro in the Confluent wire format, or JSON. */
+  /** What audit reckons up of its tables. */
+  readonly sums?: readonly Sum[];
+  /** What its facts mean to those who count. */
+  readonly analytics?: Analytics<F>;
+  /** What is counted of its stories in windows of time. */
+  readonly statistics?: Statistics<F['type']>;
 export type Encoding = 'avro' | 'json';
 
 export interface Contracts<FactType extends string = string> {

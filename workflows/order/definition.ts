@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Domain } from '../kernel/definition';
 import { duration } from '../kernel/settings';
-import { orderBooks } from './books';
+import { orderAnalytics } from './analytics';
+import { orderBooks, stockSum } from './books';
 import { orderCli } from './cli';
 import { orderFacts } from './contracts';
 import { createdElsewhere, placed, requested } from './doors';
@@ -68,3 +69,6 @@ export const order = {
   notices: orderNotices,
   books: orderBooks,
 } satisfies Domain<OrderState, OrderFact>;
+  sums: [stockSum],
+  analytics: orderAnalytics,
+  statistics: orderStatistics,
