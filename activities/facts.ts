@@ -3,6 +3,7 @@ import type { Config } from '../src/config';
 import type { Queryable } from '../src/facts/postgres';
 import { factsOfMany, mailOf } from '../src/facts/read';
 import { keyOfTelling, tellFacts, type Telling } from '../src/facts/tell';
+import { timed } from '../src/outside';
 import { startOwnWorkflow } from '../src/temporal/start';
 import { domainNamed } from '../workflows/domains';
 import type { AnyState, Placed } from '../workflows/kernel/lifecycle';
@@ -25,7 +26,7 @@ export function factActivities({ config, db, temporal, hint }: FactDeps): Record
     async recordFacts(domainName, proposals) {
       const domain = domainNamed(domainName);
       for (const proposal of proposals) await refill(db, domain, proposal);
-      const told = await tellFacts(db, domain, proposals.map(tellingOf));
+      const told = await timed('postgres', 'record', () => tellFacts(db, domain, proposals.map(tellingOf)));
       if (told.stored.size > 0) hint();
       const others = proposals.filter(({ id, fact }) => !told.stored.has(keyOfTelling({ id, fact })));
       const stored = await storedInstead(db, domain, others);

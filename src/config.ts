@@ -41,7 +41,7 @@ const environment = z.object({
   GATEWAY_URL: z.url().default('http://127.0.0.1:3001'),
   /** Where a process serves its own metrics; 0 takes any free port. */
   METRICS_PORT: port.default(0),
-  /** The other processes' metrics, which the api serves beside its own. */
+  /** The other processes' metrics, which the api serves beside its own: `name=host:port`, comma-separated. */
   METRICS_PEERS: list.default([]),
   FAZENDA_HOME: z.string().default('.fazenda'),
   FAZENDA_ADMIN_TOKEN: secret.optional(),
@@ -87,6 +87,8 @@ const environment = z.object({
   CODEC_SERVER_TOKEN: secret.optional(),
   /** The Web UI's origin, which alone a browser may ask the codec server from. */
   TEMPORAL_UI_URL: z.url().default('http://localhost:8233'),
+  /** False leaves the metrics of Temporal's SDK off the pages of worker, ingress and agent. */
+  TEMPORAL_SDK_METRICS: flag(true),
   WORKFLOW_BUNDLE: z.string().optional(),
 
   DATABASE_URL: secret.default(new Secret('postgres://postgres@127.0.0.1:5432/fazenda')),

@@ -76,6 +76,11 @@ export const ERROR_CATALOGUE = {
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 
+/** Whether a text is a code of ours. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CATALOGUE, text);
+}
+
 /** An error with a code of the catalogue. `message` is the case at hand; `kind.next` is the general advice. */
 export class FazendaError extends Error {
   override readonly name = 'FazendaError';

@@ -7,6 +7,7 @@ import { labelProcess, serveMetrics } from '../src/metrics';
 import { untilItWorks, type Running } from '../src/process';
 import { openObjectStore } from '../src/storage/s3';
 import { connectTemporal, type Temporal } from '../src/temporal/connect';
+import { sdkMetrics } from '../src/temporal/sdk-metrics';
 import { installRuntime } from '../src/temporal/worker';
 import type { Worker } from '@temporalio/worker';
 
@@ -20,9 +21,9 @@ export interface Host extends Temporal {
 /** Connects to the stores, waiting for those that are not there yet. */
 export async function openHost(name: string, { config, log, onStop }: Running): Promise<Host> {
   await openMetrics(name, { config, onStop });
-  installRuntime(log);
   const db = openPool(config, name);
   onStop(() => db.end());
+  installRuntime(log, config.TEMPORAL_SDK_METRICS ? await sdkMetrics(name) : undefined);
   const store = openObjectStore(config);
   onStop(() => store.close());
   const temporal = await untilItWorks(log, 'Temporal', () => connectTemporal(config));

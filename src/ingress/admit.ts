@@ -6,6 +6,7 @@ import type { Config } from '../config';
 import { withoutDeadlock, type Queryable } from '../facts/postgres';
 import { factsOfMany, lastVersions, type StoredFact } from '../facts/read';
 import { keyOfTelling, tellFacts, type Telling } from '../facts/tell';
+import { timed } from '../outside';
 import { inTurn } from '../in-turn';
 import { startOwnWorkflow, startWithMail, type Beginning } from '../temporal/start';
 import type { StartStories } from './lanes';
@@ -39,7 +40,7 @@ export async function admitStarts(
   deps: AdmitDeps, domain: Domain, starts: readonly Start[], fresh: Set<string> = new Set(),
 ): Promise<ReadonlyMap<string, string>> {
   const { db, hint } = deps;
-  const told = await tellFacts(db, domain, starts.map((start) => tellingOf(domain, start)));
+  const told = await timed('postgres', 'admit', () => tellFacts(db, domain, starts.map((start) => tellingOf(domain, start))));
   if (told.stored.size > 0) hint();
   const keyed = starts.map((start) => ({ start, key: keyOfTelling(start) }));
   const first = keyed.filter(({ key }) => told.stored.has(key)).map(({ start }) => beginningOf(start));

@@ -2,6 +2,8 @@ import type { Batch, Consumer as KafkajsConsumer, EachBatchPayload, IHeaders, Ka
 import type { Config } from '../config';
 import { textOf } from '../errors';
 import type { Logger } from '../log';
+import { waitingPartitions } from '../metrics';
+import { causeOf } from '../outside';
 import { clusterName, contractName, openKafka } from './client';
 import type { Chunk, Consumer, ConsumerOptions, IncomingRecord, Lag, OutgoingRecord } from './port';
 import { watchProgress } from './watchdog';
@@ -100,7 +102,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         // While it stops, kafkajs silently drops the first kind of commit, which is the one that tries again.
         if (isRunning()) await owner.commitOffsets([{ topic: batch.topic, ...offset }]);
         else await commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [offset] }] });
-        watchdog.progressed(Number(last.timestamp), topic);
+        watchdog.progressed();
       }
     } finally {
       clearInterval(beat);
@@ -111,16 +113,25 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
 
   /** False when the partition was lost before the chunk was done. */
   async function untilDone(chunk: Chunk): Promise<boolean> {
+    let waiting: { group: string; topic: string; cause: string } | undefined;
+    const waitsFor = (cause?: string): void => {
+      if (waiting) waitingPartitions.dec(waiting);
+      waiting = cause === undefined ? undefined : { group: options.group, topic: chunk.topic, cause };
+      if (waiting) waitingPartitions.inc(waiting);
+    };
     for (let waitMs = BACK_OFF_FIRST_MS; !chunk.stale(); waitMs = Math.min(waitMs * 2, BACK_OFF_MOST_MS)) {
       try {
         await options.onChunk(chunk);
+        waitsFor();
         return true;
       } catch (thrown) {
+        waitsFor(causeOf(thrown));
         options.onTrouble?.(thrown);
         log.warn({ cause: textOf(thrown), topic: chunk.topic, partition: chunk.partition, waitMs }, 'a chunk waits');
         await sleep(waitMs);
       }
     }
+    waitsFor();
     return false;
   }
 

@@ -2,6 +2,7 @@ import type { KafkaConfig, TopicMessages } from 'kafkajs';
 import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
 import type { Logger } from '../log';
+import { timed } from '../outside';
 import { clusterName, openKafka } from './client';
 import { headersOf } from './headers';
 import { letGo } from './let-go';
@@ -94,7 +95,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
       try {
         for (const part of cutByBytes(due.flatMap(({ records }) => records))) {
           const request = { acks: -1, compression: compressionOf(part), topicMessages: byTopic(config, part.records) };
-          await withinMs(producer.sendBatch(request), sendTimeoutMs);
+          await timed('kafka', 'produce', () => withinMs(producer.sendBatch(request), sendTimeoutMs));
         }
         for (const { resolve } of due) resolve();
       } catch (cause) {
@@ -111,7 +112,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     try {
       const topicMessages = byTopic(config, [record], String(timestampMs));
       const request = { acks: -1, compression: compressionOf(partOf(record)), topicMessages };
-      const [placed] = await withinMs(producer.sendBatch(request), sendTimeoutMs);
+      const [placed] = await timed('kafka', 'produce', () => withinMs(producer.sendBatch(request), sendTimeoutMs));
       if (placed?.baseOffset === undefined) throw new Error('the broker acknowledged without saying where');
       const brokersMs = Number(placed.logAppendTime ?? -1);
       return { partition: placed.partition, offset: placed.baseOffset, timestampMs: brokersMs >= 0 ? brokersMs : timestampMs };

@@ -3,6 +3,7 @@ import { deadLetterOf } from '../ingress/deadletters';
 import type { Codec } from '../kafka/codec';
 import type { Chunk, Producer } from '../kafka/port';
 import type { Logger } from '../log';
+import { deadLettered } from '../metrics';
 import { compose, noticesByTopic, NOTIFICATIONS_GROUP, type Letter } from './compose';
 import { addLetters, markQueued, type Addressed } from './ledger';
 import { noticed, type Noticed } from './metrics';
@@ -37,6 +38,7 @@ export async function dispatchChunk({ db, producer, queue, log, codec }: Dispatc
   await producer.send(dead.map(({ record, error }) => deadLetterOf(record, error, NOTIFICATIONS_GROUP, new Date())));
   for (const { record, error } of dead) {
     log.warn({ topic: record.topic, partition: record.partition, offset: record.offset, code: error.code }, error.message);
+    deadLettered.inc({ topic: record.topic, group: NOTIFICATIONS_GROUP, code: error.code });
   }
 
   const told = new Set(unqueued.map(({ ceId }) => ceId));

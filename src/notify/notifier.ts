@@ -1,6 +1,7 @@
 import type { Queryable } from '../facts/postgres';
 import type { Logger } from '../log';
 import { claim, settle, standingOf, type Claimed, type Standing } from './ledger';
+import { timed } from '../outside';
 import { letters } from './metrics';
 import type { Presence } from './presence';
 import { DELAYS_MS, type DeadReason, type DelayMs, type Slip, type SlipHandler, type Verdict } from './queue';
@@ -32,7 +33,9 @@ export function openNotifier({ db, presence, smtp, log }: NotifierDeps): SlipHan
     if (!claimed) return await notMine(slip);
     const ours: { claimed: Claimed; handed?: HandedOver } = { claimed };
     inHand.set(slip.ceId, ours);
-    ours.handed = await handOver(smtp, { ...claimed, ceId: slip.ceId });
+    const handing = () => handOver(smtp, { ...claimed, ceId: slip.ceId });
+    // A server that says no has answered.
+    ours.handed = await timed('smtp', 'send', handing, ({ outcome }) => outcome === 'sent' || outcome === 'never');
     return await say(slip, claimed, ours.handed);
   };
 

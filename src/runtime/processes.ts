@@ -64,7 +64,7 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
     PORT: String(api),
     GATEWAY_PORT: String(gateway),
     GATEWAY_URL: `http://127.0.0.1:${gateway}`,
-    METRICS_PEERS: [...metrics.values()].map((port) => `127.0.0.1:${port}`).join(','),
+    METRICS_PEERS: [...metrics].map(([name, port]) => `${name}=127.0.0.1:${port}`).join(','),
     FAZENDA_HOME: home.folder,
     FAZENDA_READY_FILE: home.path('endpoints.json'),
     FAZENDA_ADMIN_TOKEN: plan.adminToken,

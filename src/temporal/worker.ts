@@ -1,4 +1,4 @@
-import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type TelemetryOptions, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../../activities';
 import type { Config } from '../config';
 import type { Logger } from '../log';
@@ -11,10 +11,10 @@ function workflowSource(config: Config): Pick<WorkerOptions, 'workflowBundle' | 
 }
 
 /** The SDK's log goes where ours goes; to be called once, before anything of Temporal is made. */
-export function installRuntime(log: Logger): void {
+export function installRuntime(log: Logger, metrics?: TelemetryOptions['metrics']): void {
   Runtime.install({
     shutdownSignals: [],
-    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN' }) } },
+    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN' }) }, ...(metrics && { metrics }) },
     logger: {
       log: (level, message, meta) => log.info({ level, ...meta }, message),
       trace: (message, meta) => log.trace(meta, message),

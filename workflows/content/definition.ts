@@ -5,6 +5,7 @@ import { contentAnalytics } from './analytics';
 import { contentFacts } from './contracts';
 import { contentLifecycle, type ContentFact, type ContentFacts, type ContentState } from './lifecycle';
 import { cancelTask, createTask, taskCreated, type CancelTask, type CreateTask, type TaskCreated } from './messages';
+import { GENERATOR_QUEUE } from './queue';
 import { CONTENT_TABLES } from './tables';
 import { READY_TEMPLATES, templates } from './templates';
 import type { ContentLimits } from './workflow';
@@ -99,6 +100,7 @@ export const content = {
   name: 'content',
   workflow: 'contentWorkflow' as const,
   laneSizeMax: 1,
+  activityQueues: [GENERATOR_QUEUE],
   lifecycle: contentLifecycle,
   topics: {
     TaskCreated: 'task.created',

@@ -27,6 +27,8 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   readonly laneSizeMax: number;
   /** The exported workflow that carries a lane of them; needed where `laneSizeMax` is over 1. */
   readonly lane?: string;
+  /** Task queues of its own, for activities that need workers of another kind. */
+  readonly activityQueues?: readonly string[];
   readonly lifecycle: Lifecycle<State, F>;
   /** Each fact's topic, by type. */
   readonly topics: Readonly<Record<F['type'], string>>;
