@@ -102,6 +102,13 @@ const environment = z.object({
 
   REDIS_URL: secret.optional(),
 
+  /** ClickHouse over HTTP, user, password and database in it; where it is not set, or `off`, analytics is off. */
+  CLICKHOUSE_URL: z.literal('off').transform(() => undefined)
+    .or(z.url({ protocol: /^https?$/ }).transform((value) => new Secret(value))).optional(),
+
+  /** A window of time is called closed this long after its end; facts that come later still are counted. */
+  WINDOW_LATENESS_MS: milliseconds(60_000),
+
   /** RabbitMQ, which carries notifications; unset, a Kafka topic does. */
   AMQP_URL: z.url({ protocol: /^amqps?$/ }).transform((value) => new Secret(value)).optional(),
   /** Where letters are handed over; user and password in it where the server wants them. */
@@ -109,10 +116,6 @@ const environment = z.object({
   /** The sender of every letter: an address, or `Name <address>`. */
   MAIL_FROM: z.string().regex(/^(?:[^\r\n<>"@]{1,100}<)?[^\s<>"@]{1,64}@[^\s<>"@]{1,190}>?$/, 'is no address and no `Name <address>`').default('Fazenda <no-reply@fazenda.localhost>'),
   /** A mail server that says nothing for this long is given up. */
-  /** ClickHouse over HTTP, user, password and database in it; where it is not set, or `off`, analytics is off. */
-  CLICKHOUSE_URL: z.literal('off').transform(() => undefined)
-    .or(z.url({ protocol: /^https?$/ }).transform((value) => new Secret(value))).optional(),
-
   SMTP_TIMEOUT_MS: milliseconds(30_000),
   /** Where the mailbox, a stand-in for a mail server, takes letters and shows them. */
   MAILBOX_SMTP_PORT: port.default(1025),

@@ -25,10 +25,12 @@ export async function runProcess(name: string, start: (running: Running) => Prom
   try {
     config = readConfig();
   } catch (thrown) {
-    process.stderr.write(`${textOf(thrown)}\n`);
+    if (process.stderr.isTTY) process.stderr.write(`${textOf(thrown)}\n`);
+    else openLog({ LOG_LEVEL: 'fatal', LOG_FORMAT: 'json' }, name).fatal(textOf(thrown));
     process.exit(1);
   }
   const log = openLog(config, name);
+  takeStrayLines(log);
   const closers: (() => Promise<unknown> | unknown)[] = [];
   let stopping = false;
 
@@ -60,11 +62,11 @@ export async function runProcess(name: string, start: (running: Running) => Prom
   }
 
   try {
-    await start({ config, log, onStop: (close) => void closers.push(close), fail });
-    process.send?.({ ready: true });
     const stopTracing = await openTracing(config, log, name);
     // Closed last: what the others do while they close is recorded too.
     if (stopTracing) closers.push(stopTracing);
+    await start({ config, log, onStop: (close) => void closers.push(close), fail });
+    process.send?.({ ready: true });
     log.info('ready');
   } catch (thrown) {
     fail(thrown);
