@@ -3,6 +3,7 @@ import { createActivities, type Activities } from '../activities';
 import { textOf } from '../src/errors';
 import { openHint } from '../src/facts/hint';
 import { openPool } from '../src/facts/postgres';
+import { KnownStories } from '../src/logging/known-stories';
 import { labelProcess, serveMetrics } from '../src/metrics';
 import { untilItWorks, type Running } from '../src/process';
 import { openObjectStore } from '../src/storage/s3';
@@ -23,13 +24,13 @@ export async function openHost(name: string, { config, log, onStop }: Running): 
   await openMetrics(name, { config, onStop });
   const db = openPool(config, name);
   onStop(() => db.end());
-  installRuntime(log, config.TEMPORAL_SDK_METRICS ? await sdkMetrics(name) : undefined);
+  installRuntime(log, config.TEMPORAL_SDK_METRICS ? await sdkMetrics(name) : undefined, new KnownStories(db));
   const store = openObjectStore(config);
   onStop(() => store.close());
   const temporal = await untilItWorks(log, 'Temporal', () => connectTemporal(config));
   onStop(() => temporal.connection.close());
   const hint = openHint(db, (trouble) => log.debug({ cause: textOf(trouble) }, 'a relay was not woken'));
-  const activities = createActivities({ config, db, store, temporal: temporal.client, hint });
+  const activities = createActivities({ config, log, db, store, temporal: temporal.client, hint });
   return { ...temporal, db, hint, activities };
 }
 

@@ -5,6 +5,7 @@ import { openCodec, type Codec } from '../kafka/codec';
 import { openConsumer } from '../kafka/consumer';
 import type { Chunk, Consumer, IncomingRecord, Producer } from '../kafka/port';
 import type { Logger } from '../log';
+import { aboutRecord, storyIds } from '../logging/story';
 import { chunkRecords, chunkSeconds, deadLettered, ingressRecords } from '../metrics';
 import { admitMail, admitStarts, startAlone, type AdmitDeps } from './admit';
 import { deadLetterOf } from './deadletters';
@@ -91,8 +92,8 @@ async function giveFates(deps: IngressDeps, { domain, door, gate }: Entry, chunk
   });
   await deps.producer.send(dead.map(({ record, error }) => deadLetterOf(record, error, door.group, new Date())));
   for (const { record, error } of dead) {
-    deps.log.warn({ topic: record.topic, partition: record.partition, offset: record.offset, code: error.code }, error.message);
     deadLettered.inc({ topic: record.topic, group: door.group, code: error.code });
+    deps.log.warn({ ...aboutRecord(record), group: door.group, code: error.code }, error.message);
   }
 
   const counted = new Set<string>();
@@ -100,6 +101,7 @@ async function giveFates(deps: IngressDeps, { domain, door, gate }: Entry, chunk
   const sums = new Map<Fate, number>();
   for (const fate of fates) sums.set(fate, (sums.get(fate) ?? 0) + 1);
   for (const [fate, records] of sums) ingressRecords.inc({ topic: door.topic, fate }, records);
+  if (deps.log.isLevelEnabled('debug')) sorted.forEach((one, at) => deps.log.debug({ ...aboutSorted(domain, one), fate: fates[at] }, 'taken in'));
   return fates;
 
   function fateOf(one: Sorted): Fate {
@@ -111,6 +113,13 @@ async function giveFates(deps: IngressDeps, { domain, door, gate }: Entry, chunk
     counted.add(one.id);
     return 'started';
   }
+}
+
+/** Whose story a record is, as it was read: the ids of a start are those that its first fact keeps. */
+function aboutSorted({ name: domain }: Domain, one: Sorted): object {
+  const about = aboutRecord(one.record);
+  if (one.kind === 'start') return { ...about, ...storyIds(one.origin), domain, aggregate_id: one.id };
+  return one.kind === 'mail' ? { ...about, domain, aggregate_id: one.id } : about;
 }
 
 function firstOfEach<One extends { id: string }>(all: readonly One[]): One[] {

@@ -2,6 +2,7 @@ import type { Batch, Consumer as KafkajsConsumer, EachBatchPayload, IHeaders, Ka
 import type { Config } from '../config';
 import { textOf } from '../errors';
 import type { Logger } from '../log';
+import { warnSparingly } from '../logging/sparing';
 import { waitingPartitions } from '../metrics';
 import { causeOf } from '../outside';
 import { clusterName, contractName, openKafka } from './client';
@@ -127,7 +128,8 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       } catch (thrown) {
         waitsFor(causeOf(thrown));
         options.onTrouble?.(thrown);
-        log.warn({ cause: textOf(thrown), topic: chunk.topic, partition: chunk.partition, waitMs }, 'a chunk waits');
+        const why = textOf(thrown);
+        warnSparingly(log, `${options.group} ${chunk.topic} ${why}`, { cause: why, group: options.group, topic: chunk.topic, partition: chunk.partition, waitMs }, 'a chunk waits');
         await sleep(waitMs);
       }
     }

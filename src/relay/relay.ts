@@ -52,7 +52,7 @@ export function openRelay(config: Config, log: Logger, producer: Producer): Rela
     while (!stopped) {
       await own(session, owned);
       const hinted = hint();
-      const taken = await publishPending(session, producer, [...owned]);
+      const taken = await publishPending(session, producer, [...owned], log);
       wentWell();
       if (taken === 0) {
         await Promise.race([hinted, pause(LOOK_EVERY_MS)]);
