@@ -20,10 +20,11 @@ beforeAll(async () => {
 afterAll(() => backbone.close());
 
 test(`${STORIES} aggregates, audited while they run and when they are over`, async () => {
-  const stop = await backbone.run();
+  const stop = await backbone.run({ letters: true });
   try {
     const tasks = await backbone.tasks(EACH);
-    const orders = [...await backbone.orders(EACH), ...await backbone.orders(EACH, { edge: 'gateway' })];
+    await backbone.bench.db.query("INSERT INTO clients (id, name, email, phone, cpf) VALUES ('known', 'Ana', 'ana@example.com', '1', '1')");
+    const orders = [...await backbone.orders(EACH, { clientId: 'known' }), ...await backbone.orders(EACH, { edge: 'gateway' })];
     const waiting = await backbone.orders(EACH, { typePaymentId: 2 });
     let over = false;
     let seenMoving = 0;

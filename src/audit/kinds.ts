@@ -1,5 +1,5 @@
 /** Those who tell of an aggregate; each could be wrong, and none is believed alone. */
-export type Teller = 'facts' | 'topics' | 'views' | 'temporal' | 's3';
+export type Teller = 'facts' | 'topics' | 'views' | 'temporal' | 's3' | 'books' | 'letters';
 
 /**
  * What `--repair` can do about a difference. `publish`: put the fact on its topic, same id, same bytes. `restore`:
@@ -46,6 +46,12 @@ export const KINDS = {
   'run-orphan': { tellers: ['facts', 'temporal'], means: 'A workflow carries a story of which there is no fact.', next: 'Facts may have been lost: npx fazenda recover postgres; if the story never began, terminate the workflow.' },
   'object-missing': { tellers: ['s3', 'facts'], means: 'A fact names an object that is not there.', next: 'audit --repair copies it from another object of the same hash; else restore a backup of the bucket.', repair: 'object' },
   'object-differs': { tellers: ['s3', 'facts'], means: 'An object is not what the fact says that was stored.', next: 'Somebody wrote over it: restore it from a backup of the bucket.' },
+  'book-missing': { tellers: ['books', 'facts'], means: 'The facts tell of an effect on our own tables that these do not show.', next: 'Somebody deleted the row: look whether the pieces were put back too, and enter it by hand, or restore a backup.' },
+  'book-differs': { tellers: ['books', 'facts'], means: 'Our own tables show an effect otherwise than the facts tell it, or one of which they tell nothing.', next: 'Somebody wrote to the table by hand: correct it, or restore a backup.' },
+  'sum-wrong': { tellers: ['books'], means: 'What was there is not what is left of it and what went.', next: 'Somebody wrote to the table by hand: count what is there, and correct the row.' },
+  'letter-missing': { tellers: ['letters', 'facts'], means: 'A fact that people are told of was taken in, and there is no letter about it.', next: 'Somebody deleted the row: look in the mail server whether it went out, and write to them where it did not.' },
+  'letter-differs': { tellers: ['letters', 'facts'], means: 'The letter under the id of a fact is about another one.', next: 'Somebody wrote to the table by hand: correct it, or restore a backup.' },
+  'letter-orphan': { tellers: ['letters', 'facts'], means: 'There is a letter about a fact that is not stored.', next: 'If it was sent, somebody was told what never was: find who entered it.' },
 } as const satisfies Record<string, Kind>;
 
 export type DifferenceKind = keyof typeof KINDS;

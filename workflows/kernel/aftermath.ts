@@ -26,6 +26,19 @@ export interface Book {
    * returns, a text `said`, is something that could not be entered as it was, for a person to look at.
    */
   readonly sql: string;
+  /**
+   * SQL that says where the book is not what these facts make of it: `$1` a JSON array of entries, `$2` the ids of all
+   * that were looked at, those without an entry too; a row each, `id`, `missing` (it has no row) and a text `said`.
+   */
+  readonly differences?: string;
+}
+
+/** What must be true of a whole table at any moment, whatever is under way. */
+export interface Sum {
+  /** What its rows are, for whoever reads what an audit found: `product`. */
+  readonly of: string;
+  /** SQL that says which rows it is not true of: `id` and a text `said`. One statement, so that it sees one moment. */
+  readonly sql: string;
 }
 
 /** A letter about a fact: to whom, and what it says. Pure; the same fact gives the same letter. */

@@ -1,5 +1,5 @@
 import type { ZodObject } from 'zod';
-import type { Book, NamedObject, Notice } from './aftermath';
+import type { Book, NamedObject, Notice, Sum } from './aftermath';
 import type { CliSurface } from './cli';
 import type { Door } from './doors';
 import type { Analytics } from './analytics';

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS clients (
 );
 `;
 
-/** At any moment: what was there = quantity + reserved + sold. */
+/** At any moment: `stocked`, what was ever put there, = quantity + reserved + sold; audit reckons it up. */
 const PRODUCTS = `
 CREATE TABLE IF NOT EXISTS products (
   id TEXT PRIMARY KEY,
@@ -54,6 +54,8 @@ CREATE TABLE IF NOT EXISTS products (
   sold BIGINT NOT NULL DEFAULT 0 CHECK (sold >= 0),
   created_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
+-- Null where nobody said. Whoever restocks by hand adds to it as to the quantity.
+ALTER TABLE products ADD COLUMN IF NOT EXISTS stocked BIGINT;
 `;
 
 /**
