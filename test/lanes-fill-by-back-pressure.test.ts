@@ -60,6 +60,23 @@ test('a story that comes alone is the workflow named after its aggregate, at onc
   expect(started).toMatchObject([{ name: 'orderWorkflow', workflowId: 'order/a', ids: ['a'] }]);
 });
 
+test('places are taken one after the other: who comes while the newest lane is new rides in the next, with whoever comes meanwhile', async () => {
+  const board = open({ LANES_OPEN_MAX: '4' });
+  await board(['a']);
+  const waiting = [board(['b']), board(['c']), board(['d'])];
+  expect(sizes()).toEqual([1]);
+  started[0]!.end();
+  await Promise.all(waiting);
+  expect(started[1]!.ids).toEqual(['b', 'c', 'd']);
+});
+
+test('a slow lane holds up nobody for long: the next place is free while it is still open', async () => {
+  const board = open({ LANES_OPEN_MAX: '4' });
+  await board(['slow']);
+  await Promise.all([board(['b']), board(['c'])]);
+  expect(started.map((one) => one.ids)).toEqual([['slow'], ['b', 'c']]);
+});
+
 test('what waits while all places are taken rides together in the next lane, in the order in which it came', async () => {
   const board = open();
   await Promise.all([board(['a']), board(['b'])]);
