@@ -72,9 +72,9 @@ test('places are taken one after the other: who comes while the newest lane is n
 
 test('a slow lane holds up nobody for long: the next place is free while it is still open', async () => {
   const board = open({ LANES_OPEN_MAX: '4' });
-  await board(['slow']);
+  await board(['slow', 'slower']);
   await Promise.all([board(['b']), board(['c'])]);
-  expect(started.map((one) => one.ids)).toEqual([['slow'], ['b', 'c']]);
+  expect(started.map((one) => one.ids)).toEqual([['slow', 'slower'], ['b', 'c']]);
 });
 
 test('what waits while all places are taken rides together in the next lane, in the order in which it came', async () => {
