@@ -49,6 +49,7 @@ function open(env: Record<string, string> = {}): (ids: readonly string[], domain
 const ids = (count: number, prefix = 'order') => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 const sizes = () => started.map((one) => one.ids.length);
 
+afterEach(() => void jest.useRealTimers());
 beforeEach(() => {
   started = [];
   alone.length = 0;
@@ -71,9 +72,13 @@ test('places are taken one after the other: who comes while the newest lane is n
 });
 
 test('a slow lane holds up nobody for long: the next place is free while it is still open', async () => {
+  jest.useFakeTimers();
   const board = open({ LANES_OPEN_MAX: '4' });
   await board(['slow', 'slower']);
-  await Promise.all([board(['b']), board(['c'])]);
+  const boarded = Promise.all([board(['b']), board(['c'])]);
+  await jest.advanceTimersByTimeAsync(500);
+  expect(started.length).toBe(2);
+  await boarded;
   expect(started.map((one) => one.ids)).toEqual([['slow', 'slower'], ['b', 'c']]);
 });
 
