@@ -49,6 +49,7 @@ function open(env: Record<string, string> = {}): (ids: readonly string[], domain
 const ids = (count: number, prefix = 'order') => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 const sizes = () => started.map((one) => one.ids.length);
 
+afterEach(() => void jest.useRealTimers());
 beforeEach(() => {
   started = [];
   alone.length = 0;
@@ -58,6 +59,27 @@ beforeEach(() => {
 test('a story that comes alone is the workflow named after its aggregate, at once', async () => {
   await open()(['a']);
   expect(started).toMatchObject([{ name: 'orderWorkflow', workflowId: 'order/a', ids: ['a'] }]);
+});
+
+test('places are taken one after the other: who comes while the newest lane is new rides in the next, with whoever comes meanwhile', async () => {
+  const board = open({ LANES_OPEN_MAX: '4' });
+  await board(['a']);
+  const waiting = [board(['b']), board(['c']), board(['d'])];
+  expect(sizes()).toEqual([1]);
+  started[0]!.end();
+  await Promise.all(waiting);
+  expect(started[1]!.ids).toEqual(['b', 'c', 'd']);
+});
+
+test('a slow lane holds up nobody for long: the next place is free while it is still open', async () => {
+  jest.useFakeTimers();
+  const board = open({ LANES_OPEN_MAX: '4' });
+  await board(['slow', 'slower']);
+  const boarded = Promise.all([board(['b']), board(['c'])]);
+  await jest.advanceTimersByTimeAsync(500);
+  expect(started.length).toBe(2);
+  await boarded;
+  expect(started.map((one) => one.ids)).toEqual([['slow', 'slower'], ['b', 'c']]);
 });
 
 test('what waits while all places are taken rides together in the next lane, in the order in which it came', async () => {

@@ -5,9 +5,10 @@ import { beginning, fold } from '../../workflows/kernel/lifecycle';
 import type { Config } from '../config';
 import { withoutDeadlock, type Queryable } from '../facts/postgres';
 import { factsOfMany, lastVersions, type StoredFact } from '../facts/read';
-import { keyOfTelling, tellFacts, type Telling } from '../facts/tell';
-import { timed } from '../outside';
+import { keyOfTelling, tellFacts, type Telling, type Told } from '../facts/tell';
+import { grouped } from '../grouped';
 import { inTurn } from '../in-turn';
+import { timed } from '../outside';
 import { startOwnWorkflow, startWithMail, type Beginning } from '../temporal/start';
 import type { StartStories } from './lanes';
 import type { Sorted } from './sort';
@@ -20,13 +21,30 @@ export interface AdmitDeps {
   readonly hint: () => void;
   /** How stories are brought on their way; by default each in a workflow of its own. */
   readonly start?: StartStories;
+  /** How first facts are stored; by default each chunk's by themselves. */
+  readonly tell?: TellFirst;
 }
+
+export type TellFirst = (domain: Domain, tellings: readonly Telling[]) => Promise<Told>;
 
 type Start = Extract<Sorted, { kind: 'start' }>;
 type MailIn = Extract<Sorted, { kind: 'mail' }>;
 
 /** Starts under way at the same time, of one chunk. */
 const STARTS_AT_ONCE = 32;
+/** First facts of one statement. */
+const FIRST_FACTS_MAX = 1_000;
+
+/** First facts of all partitions together: a fetch brings a few records of each, and a statement costs more than a fact. */
+export function tellTogether(db: Queryable): TellFirst {
+  const byDomain = new Map<string, (tellings: readonly Telling[]) => Promise<Told>>();
+  return (domain, tellings) => {
+    if (tellings.length === 0) return tellFacts(db, domain, tellings);
+    const tell = byDomain.get(domain.name) ?? grouped((some) => tellFacts(db, domain, some), { most: FIRST_FACTS_MAX, keyOf: (one) => one.id });
+    byDomain.set(domain.name, tell);
+    return tell(tellings);
+  };
+}
 
 /**
  * Makes first facts of records, a whole chunk in one statement, and starts their stories. The facts table
@@ -39,8 +57,8 @@ const STARTS_AT_ONCE = 32;
 export async function admitStarts(
   deps: AdmitDeps, domain: Domain, starts: readonly Start[], fresh: Set<string> = new Set(),
 ): Promise<ReadonlyMap<string, string>> {
-  const { db, hint } = deps;
-  const told = await timed('postgres', 'admit', () => tellFacts(db, domain, starts.map((start) => tellingOf(domain, start))));
+  const { db, hint, tell = (of, tellings) => tellFacts(db, of, tellings) } = deps;
+  const told = await timed('postgres', 'admit', () => tell(domain, starts.map((start) => tellingOf(domain, start))));
   if (told.stored.size > 0) hint();
   const keyed = starts.map((start) => ({ start, key: keyOfTelling(start) }));
   const first = keyed.filter(({ key }) => told.stored.has(key)).map(({ start }) => beginningOf(start));

@@ -7,7 +7,7 @@ import type { Chunk, Consumer, IncomingRecord, Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { aboutRecord, storyIds } from '../logging/story';
 import { chunkRecords, chunkSeconds, deadLettered, ingressRecords } from '../metrics';
-import { admitMail, admitStarts, startAlone, type AdmitDeps } from './admit';
+import { admitMail, admitStarts, startAlone, tellTogether, type AdmitDeps } from './admit';
 import { deadLetterOf } from './deadletters';
 import { Gate } from './gate';
 import { openLanes } from './lanes';
@@ -33,7 +33,7 @@ interface Entry {
 
 /** One consumer a group, over all doors of all domains. */
 export function openIngress(given: IngressDeps): Consumer[] {
-  const deps = { codec: openCodec(given.config, given.db), ...given, start: openLanes(given, startAlone(given)) };
+  const deps = { codec: openCodec(given.config, given.db), ...given, start: openLanes(given, startAlone(given)), tell: tellTogether(given.db) };
   const groups = new Map<string, Entry[]>();
   for (const domain of domains) {
     const gate = new Gate(deps.db, domain, deps.config.OPEN_STORIES_MAX);

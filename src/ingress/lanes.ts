@@ -20,6 +20,13 @@ const ALONE_HOLD_MS = 1_000;
  */
 const FULL_LANES_FACTOR = 4;
 
+/**
+ * The next lane that is not full starts when the newest has ended, or after this, ms. So one lane at a time takes what
+ * came meanwhile, and a slow one holds up nobody for long. Four side by side were smaller and dearer, and made
+ * 400 stories a second, p99, 735 ms late and not 333.
+ */
+const LANE_LEAD_MS = 250;
+
 /** Brings stories on their way: resolves once each of them is in a workflow that Temporal has. */
 export type StartStories = (domain: Domain, stories: readonly Beginning[]) => Promise<void>;
 
@@ -43,6 +50,7 @@ interface Passenger {
 class Lanes {
   private readonly waiting = new Map<string, Passenger>();
   private open = 0;
+  private newest: readonly Passenger[] | undefined;
 
   constructor(
     private readonly deps: LaneDeps,
@@ -65,21 +73,32 @@ class Lanes {
   }
 
   private fill(): void {
-    while (this.waiting.size > 0 && this.open < this.openMax()) {
+    while (this.waiting.size > 0 && this.mayOpen()) {
       const aboard = this.takeNext();
       this.open += 1;
+      this.newest = aboard;
       lanesOpen.inc({ domain: this.domain.name });
+      const lead = setTimeout(() => this.letNext(aboard), LANE_LEAD_MS).unref();
       void this.run(aboard).finally(() => {
+        clearTimeout(lead);
         this.open -= 1;
         lanesOpen.dec({ domain: this.domain.name });
+        this.letNext(aboard);
         this.fill();
       });
     }
   }
 
-  private openMax(): number {
+  private mayOpen(): boolean {
     const { config } = this.deps;
-    return this.waiting.size < laneSizeOf(config, this.domain) ? config.LANES_OPEN_MAX : config.LANES_OPEN_MAX * FULL_LANES_FACTOR;
+    if (this.waiting.size >= laneSizeOf(config, this.domain)) return this.open < config.LANES_OPEN_MAX * FULL_LANES_FACTOR;
+    return this.newest === undefined && this.open < config.LANES_OPEN_MAX;
+  }
+
+  private letNext(after: readonly Passenger[]): void {
+    if (this.newest !== after) return;
+    this.newest = undefined;
+    this.fill();
   }
 
   private takeNext(): Passenger[] {

@@ -1,6 +1,7 @@
-import type { Batch, Consumer as KafkajsConsumer, EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs';
+import type { Batch, Consumer as KafkajsConsumer, EachBatchPayload, IHeaders, KafkaMessage, TopicPartitionOffset } from 'kafkajs';
 import type { Config } from '../config';
 import { textOf } from '../errors';
+import { grouped } from '../grouped';
 import type { Logger } from '../log';
 import { warnSparingly } from '../logging/sparing';
 import { waitingPartitions } from '../metrics';
@@ -54,11 +55,12 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     });
     await built.connect();
     await built.subscribe({ topics: options.topics.map((topic) => clusterName(config, topic)), fromBeginning: options.fromBeginning });
+    const commit = grouped((done: readonly Done[]) => commitAll(built, done), { keyOf: ({ offset: { topic, partition } }) => `${topic}/${partition}` });
     await built.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
-      eachBatch: (payload) => takeBatch(built, payload),
+      eachBatch: (payload) => takeBatch(built, payload, commit),
     });
     await joined;
   }
@@ -85,8 +87,8 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     }
   }
 
-  async function takeBatch(owner: KafkajsConsumer, payload: EachBatchPayload): Promise<void> {
-    const { batch, heartbeat, isRunning, isStale, resolveOffset, commitOffsetsIfNecessary } = payload;
+  async function takeBatch(owner: KafkajsConsumer, payload: EachBatchPayload, commit: (done: readonly Done[]) => Promise<void>): Promise<void> {
+    const { batch, heartbeat, isRunning, isStale, resolveOffset } = payload;
     const topic = contractName(config, batch.topic);
     const done = watchdog.working(topic, batch.partition);
     let lost: unknown;
@@ -99,10 +101,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         const last = messages.at(-1);
         if (!last || stale() || !(await untilDone(chunkOf(topic, batch, messages, stale)))) break;
         resolveOffset(last.offset);
-        const offset = { partition: batch.partition, offset: offsetAfter(last.offset) };
-        // While it stops, kafkajs silently drops the first kind of commit, which is the one that tries again.
-        if (isRunning()) await owner.commitOffsets([{ topic: batch.topic, ...offset }]);
-        else await commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [offset] }] });
+        await commit([{ offset: { topic: batch.topic, partition: batch.partition, offset: offsetAfter(last.offset) }, payload }]);
         watchdog.progressed();
       }
     } finally {
@@ -149,6 +148,24 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     },
     lag: () => [...behind.values()],
   };
+}
+
+/** How far a partition's records are done with, and the batch that they came in. */
+interface Done {
+  readonly offset: TopicPartitionOffset;
+  readonly payload: Pick<EachBatchPayload, 'isRunning' | 'commitOffsetsIfNecessary'>;
+}
+
+/**
+ * Commits partitions together that were done while another commit was under way: each commit is a record to the broker.
+ * While a consumer stops, kafkajs silently drops the first kind of commit, which is the one that tries again.
+ */
+async function commitAll(consumer: KafkajsConsumer, done: readonly Done[]): Promise<void> {
+  const offsets = done.map(({ offset }) => offset);
+  const payload = done[0]?.payload;
+  if (payload?.isRunning() !== false) return consumer.commitOffsets(offsets);
+  const partitionsOf = (wanted: string) => offsets.filter(({ topic }) => topic === wanted).map(({ partition, offset }) => ({ partition, offset }));
+  await payload.commitOffsetsIfNecessary({ topics: [...new Set(offsets.map(({ topic }) => topic))].map((topic) => ({ topic, partitions: partitionsOf(topic) })) });
 }
 
 /** Offsets are 64-bit numbers in decimal: JavaScript's own numbers miscount beyond 2^53. */

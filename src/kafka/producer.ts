@@ -1,6 +1,7 @@
 import type { KafkaConfig, TopicMessages } from 'kafkajs';
 import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
+import { grouped } from '../grouped';
 import type { Logger } from '../log';
 import { timed } from '../outside';
 import { clusterName, openKafka } from './client';
@@ -20,12 +21,6 @@ export interface ProducerOptions {
   readonly sendTimeoutMs: number;
 }
 
-interface Waiting {
-  readonly records: readonly OutgoingRecord[];
-  resolve(): void;
-  reject(reason: FazendaError): void;
-}
-
 export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs }: ProducerOptions): Producer {
   const kafka = openKafka(config, log, retry);
   const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: false });
@@ -34,8 +29,6 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
   let looking = false;
   let saidAway = false;
   let connecting: Promise<void> | undefined;
-  let sending = false;
-  let waiting: Waiting[] = [];
 
   /** Connects, and after a failed send connects again; kafkajs itself notices a dead broker only when it sends. */
   async function look(): Promise<void> {
@@ -78,32 +71,21 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
    * Sends made while a request is under way go out together in the next: a burst of a thousand small sends
    * is a handful of requests, and records keep the order in which they were handed over.
    */
-  function send(records: readonly OutgoingRecord[]): Promise<void> {
-    if (records.length === 0) return Promise.resolve();
-    if (!connected) return Promise.reject(away('no broker answers'));
-    return new Promise((resolve, reject) => {
-      waiting.push({ records, resolve, reject });
-      if (!sending) void sendWaiting();
-    });
-  }
-
-  async function sendWaiting(): Promise<void> {
-    sending = true;
-    while (waiting.length > 0) {
-      const due = waiting;
-      waiting = [];
-      try {
-        for (const part of cutByBytes(due.flatMap(({ records }) => records))) {
-          const request = { acks: -1, compression: compressionOf(part), topicMessages: byTopic(config, part.records) };
-          await timed('kafka', 'produce', () => withinMs(producer.sendBatch(request), sendTimeoutMs));
-        }
-        for (const { resolve } of due) resolve();
-      } catch (cause) {
-        const fault = lost(cause);
-        for (const { reject } of due) reject(fault);
+  const sendTogether = grouped(async (records: readonly OutgoingRecord[]) => {
+    try {
+      for (const part of cutByBytes(records)) {
+        const request = { acks: -1, compression: compressionOf(part), topicMessages: byTopic(config, part.records) };
+        await timed('kafka', 'produce', () => withinMs(producer.sendBatch(request), sendTimeoutMs));
       }
+    } catch (cause) {
+      throw lost(cause);
     }
-    sending = false;
+  });
+
+  async function send(records: readonly OutgoingRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    if (!connected) throw away('no broker answers');
+    await sendTogether(records);
   }
 
   async function place(record: OutgoingRecord): Promise<Place> {

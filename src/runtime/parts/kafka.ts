@@ -66,7 +66,7 @@ export const kafka = definePart({
     }
     return {
       command: java,
-      args: [`-Xms${HEAP_MIB / 2}m`, `-Xmx${HEAP_MIB}m`, '-XX:+UseG1GC', '-XX:+ExitOnOutOfMemoryError', ...jvm, 'kafka.Kafka', settings],
+      args: [`-Xms${HEAP_MIB / 2}m`, `-Xmx${HEAP_MIB}m`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+ExitOnOutOfMemoryError', ...jvm, 'kafka.Kafka', settings],
       stopSignal: 'SIGTERM',
       ready: () => answers(`127.0.0.1:${ports.broker}`),
     };
