@@ -96,12 +96,14 @@ describe('metrics', () => {
     const peer = createServer((_request, response) => response.end(JSON.stringify([metric])));
     await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve));
     const at = `127.0.0.1:${(peer.address() as AddressInfo).port}`;
-    const api = await openApi({ producer: fakeProducer(), checks: { kafka: up, temporal: up, postgres: up }, env: { METRICS_PEERS: `${at},http://127.0.0.1:1` } });
+    const api = await openApi({ producer: fakeProducer(), checks: { kafka: up, temporal: up, postgres: up }, env: { METRICS_PEERS: `named=${at},http://127.0.0.1:1` } });
     await api.call('GET', '/tasks/x');
     const { status, text, headers } = await api.call('GET', '/metrics');
     expect(status).toBe(200);
     expect(headers.get('content-type')).toMatch(/^text\/plain/);
     expect(text).toContain('fazenda_test_total{process="peer"} 7');
+    expect(text).toContain('fazenda_process_up{peer="named"} 1');
+    expect(text).toContain('fazenda_process_up{peer="http://127.0.0.1:1"} 0');
     expect(text).toMatch(/fazenda_http_request_duration_seconds_count\{method="GET",route="\/tasks\/:id",status="404"\} \d/);
     await api.close();
     peer.close();

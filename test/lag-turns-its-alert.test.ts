@@ -6,6 +6,7 @@ import type { Producer } from 'kafkajs';
 import { readConfig, type Config } from '../src/config';
 import { migrate } from '../src/facts/migrate';
 import { openPool } from '../src/facts/postgres';
+import '../src/analytics/metrics';
 import { clusterName, openKafka } from '../src/kafka/client';
 import { createTopics } from '../src/kafka/topics';
 import { measureConnections } from '../src/live/metrics';
