@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import type { Domain } from '../../workflows/kernel/definition';
+import { analyticsRoutes } from '../analytics/routes';
 import { openAuthenticator } from '../auth/authenticator';
 import { guardsOf } from '../auth/guard';
 import type { Config } from '../config';
@@ -63,7 +64,7 @@ export function createApp(deps: ApiDeps): Express {
     { method: 'get', path: '/', needs: 'anyone', answer: () => startPage(domains) },
   ];
   const named = { ...deps, db: absenceNamed(deps.db) };
-  const routes = [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named), ...replayRoutes(named), ...eventDocsRoutes(config)];
+  const routes = [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named), ...replayRoutes(named), ...analyticsRoutes(named), ...eventDocsRoutes(config)];
   mount(app, guards, [...routes, ...docsRoutes(domains, routes, (needs) => guards(needs).length > 0)]);
 
   app.use(...guards('viewer'), (request) => {

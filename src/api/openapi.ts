@@ -2,6 +2,7 @@ import type { ZodType } from 'zod';
 import { z } from 'zod';
 import type { Domain, HttpCommand, HttpUpdate } from '../../workflows/kernel/definition';
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors';
+import { analyticsOperations } from '../analytics/routes';
 import { deadLetterOperations } from '../deadletters/operations';
 import { itemOperations } from '../items/operations';
 import { replayOperations } from '../replay/routes';
@@ -53,7 +54,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
 }
 
 /** What no domain's definition describes. */
-const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...deadLetterOperations];
+const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...analyticsOperations, ...deadLetterOperations];
 
 function operationOf({ path, tag, summary, reads, body, answers, list, faults: codes }: Operation, schemas: Record<string, Json>): Json {
   const parameters = [...(path.includes('/:id') ? [ID] : []), ...READS[reads ?? 'nothing']];
@@ -160,7 +161,12 @@ const PAGING: readonly Json[] = [
   { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_PRESET } },
   { name: 'cursor', in: 'query', description: 'nextCursor of the page before', schema: { type: 'string' } },
 ];
-const READS = { nothing: [], keyed: POST_HEADERS, correlation: [CORRELATION], page: PAGING } as const;
+const SPAN: readonly Json[] = [
+  { name: 'domain', in: 'query', description: 'Of one domain alone', schema: { type: 'string' } },
+  { name: 'from', in: 'query', description: 'Told at this instant or later, ISO 8601', schema: { type: 'string', format: 'date-time' } },
+  { name: 'until', in: 'query', description: 'Told before this instant', schema: { type: 'string', format: 'date-time' } },
+];
+const READS = { nothing: [], keyed: POST_HEADERS, correlation: [CORRELATION], page: PAGING, span: SPAN } as const;
 const PROBES: readonly (readonly [string, string])[] = [
   ['/livez', 'The process answers'],
   ['/readyz', 'Every dependency answers; 503 names who is away'],

@@ -10,6 +10,7 @@ import { rebuildCommand } from './rebuild';
 import { recoverCommand } from './recover';
 import { replayCommand } from './replay';
 import { schemasCommand } from './schemas';
+import { statsCommand } from './stats';
 import { storyCommand } from './story';
 import { submitCommand } from './submit';
 import { topicsCommand } from './topics';
@@ -39,6 +40,7 @@ function makeProgram(): Command {
   rebuildCommand(program);
   auditCommand(program);
   recoverCommand(program);
+  statsCommand(program);
   schemasCommand(program);
   doctorCommand(program);
   return program;
