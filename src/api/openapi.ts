@@ -5,6 +5,7 @@ import { ERROR_CATALOGUE, type ErrorCode } from '../errors';
 import { analyticsOperations } from '../analytics/routes';
 import { deadLetterOperations } from '../deadletters/operations';
 import { itemOperations } from '../items/operations';
+import { pushOperations } from '../path/routes';
 import { replayOperations } from '../replay/routes';
 import { kafkaOperations } from './kafka-routes';
 import type { Operation } from './operation';
@@ -54,7 +55,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
 }
 
 /** What no domain's definition describes. */
-const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...analyticsOperations, ...deadLetterOperations];
+const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...pushOperations, ...analyticsOperations, ...deadLetterOperations];
 
 function operationOf({ path, tag, summary, reads, body, answers, list, faults: codes }: Operation, schemas: Record<string, Json>): Json {
   const parameters = [...(path.includes('/:id') ? [ID] : []), ...READS[reads ?? 'nothing']];

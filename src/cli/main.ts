@@ -5,6 +5,7 @@ import { auditCommand } from './audit';
 import { devCommand } from './dev';
 import { dlqCommand } from './dlq';
 import { doctorCommand } from './doctor';
+import { logsCommand } from './logs';
 import { migrateCommand } from './migrate';
 import { rebuildCommand } from './rebuild';
 import { recoverCommand } from './recover';
@@ -42,6 +43,7 @@ function makeProgram(): Command {
   recoverCommand(program);
   statsCommand(program);
   schemasCommand(program);
+  logsCommand(program);
   doctorCommand(program);
   return program;
 }
