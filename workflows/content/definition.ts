@@ -184,9 +184,9 @@ export const content = {
     priority: (data) => ({ high: 1, normal: 3, low: 5 })[born(data).priority],
   },
   tables: CONTENT_TABLES,
+  analytics: contentAnalytics,
   objects(fact) {
     if (fact.type === 'ContentGenerated') return [{ uri: fact.data.contentUri, sha256: fact.data.sha256 }];
     return fact.type === 'ContentStored' ? [fact.data] : [];
-  analytics: contentAnalytics,
   },
 } satisfies Domain<ContentState, ContentFact>;

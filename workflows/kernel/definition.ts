@@ -55,15 +55,13 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   objects?(fact: F): readonly NamedObject[];
   /** Tables that follow from the facts beside the view, in the order in which a recovery makes them again. */
   readonly books?: readonly Book[];
-}
-
-/** Avro in the Confluent wire format, or JSON. */
   /** What audit reckons up of its tables. */
   readonly sums?: readonly Sum[];
   /** What its facts mean to those who count. */
   readonly analytics?: Analytics<F>;
-  /** What is counted of its stories in windows of time. */
-  readonly statistics?: Statistics<F['type']>;
+}
+
+/** Avro in the Confluent wire format, or JSON. */
 export type Encoding = 'avro' | 'json';
 
 export interface Contracts<FactType extends string = string> {

@@ -68,7 +68,6 @@ export const order = {
   tables: ORDER_TABLES,
   notices: orderNotices,
   books: orderBooks,
-} satisfies Domain<OrderState, OrderFact>;
   sums: [stockSum],
   analytics: orderAnalytics,
-  statistics: orderStatistics,
+} satisfies Domain<OrderState, OrderFact>;
