@@ -5,12 +5,14 @@ export const SYSTEMS = ['kafka', 'temporal', 'postgres'] as const;
 /** All that `/readyz` names: beside the systems, whether the database still knows what the topics tell. */
 export const DEPENDENCIES = [...SYSTEMS, 'facts'] as const;
 export type DependencyName = (typeof DEPENDENCIES)[number];
+/** Named as well where it is to be there, and never a reason not to be ready. */
+export type OptionalName = 'clickhouse';
 
 /**
  * Each resolves while its system answers and rejects while it does not; a check has to end by itself. `facts` is
  * asked of PostgreSQL, and only while that answers.
  */
-export type Checks = Readonly<Record<DependencyName, () => Promise<unknown>>>;
+export type Checks = Readonly<Record<DependencyName, () => Promise<unknown>>> & { readonly [Name in OptionalName]?: () => Promise<unknown> };
 
 /** Says of what is away since when it is, where that is known better than by who has seen it first. */
 export class AwaySince extends Error {
@@ -25,9 +27,11 @@ export interface DependencyState {
   readonly since: string;
   /** Why it is not up. */
   readonly reason?: string;
+  /** True for what can be done without. */
+  readonly optional?: boolean;
 }
 
-export type DependencyStates = Readonly<Record<DependencyName, DependencyState>>;
+export type DependencyStates = Readonly<Record<DependencyName, DependencyState>> & { readonly [Name in OptionalName]?: DependencyState };
 
 /** An answer is good for this long, so that probes cost the systems nothing, ms. */
 const FRESH_MS = 500;
@@ -50,9 +54,13 @@ export function watchDependencies(checks: Checks): Watch {
   let looking: Promise<void> | undefined;
 
   async function look(): Promise<void> {
-    const [kafka, temporal, [postgres, facts]] = await Promise.all([stateOf(checks.kafka, states.kafka), stateOf(checks.temporal, states.temporal), store()]);
-    states = { kafka, temporal, postgres, facts };
+    const [kafka, temporal, [postgres, facts], clickhouse] = await Promise.all([stateOf(checks.kafka, states.kafka), stateOf(checks.temporal, states.temporal), store(), optional()]);
+    states = { kafka, temporal, postgres, facts, ...(clickhouse && { clickhouse }) };
     lookedAt = Date.now();
+  }
+
+  async function optional(): Promise<DependencyState | undefined> {
+    return checks.clickhouse && { ...(await stateOf(checks.clickhouse, states.clickhouse ?? unseen)), optional: true };
   }
 
   /** A database that is away says nothing of what it knows, which is not the same as having lost it. */

@@ -6,6 +6,7 @@ import { contentFacts } from './contracts';
 import { contentLifecycle, type ContentFact, type ContentFacts, type ContentState } from './lifecycle';
 import { cancelTask, createTask, taskCreated, type CancelTask, type CreateTask, type TaskCreated } from './messages';
 import { GENERATOR_QUEUE } from './queue';
+import { contentStatistics } from './statistics';
 import { CONTENT_TABLES } from './tables';
 import { READY_TEMPLATES, templates } from './templates';
 import type { ContentLimits } from './workflow';
@@ -185,6 +186,7 @@ export const content = {
   },
   tables: CONTENT_TABLES,
   analytics: contentAnalytics,
+  statistics: contentStatistics,
   objects(fact) {
     if (fact.type === 'ContentGenerated') return [{ uri: fact.data.contentUri, sha256: fact.data.sha256 }];
     return fact.type === 'ContentStored' ? [fact.data] : [];

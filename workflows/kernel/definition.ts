@@ -6,6 +6,7 @@ import type { Analytics } from './analytics';
 import type { Fact } from './fact';
 import type { HttpSurface } from './http';
 import type { AnyState, Lifecycle, Phase, Placed } from './lifecycle';
+import type { Statistics } from './statistics';
 
 // One place to import from, whatever of a domain somebody looks at.
 export type * from './aftermath';
@@ -59,6 +60,8 @@ export interface Domain<State extends AnyState = AnyState, F extends Fact = Fact
   readonly sums?: readonly Sum[];
   /** What its facts mean to those who count. */
   readonly analytics?: Analytics<F>;
+  /** What is counted of its stories in windows of time. */
+  readonly statistics?: Statistics<F['type']>;
 }
 
 /** Avro in the Confluent wire format, or JSON. */

@@ -11,6 +11,7 @@ import { orderLifecycle, type OrderFact, type OrderFacts, type OrderState } from
 import { orderPlaced, orderRequested } from './messages';
 import { centsOf, decimalOf } from './money';
 import { orderNotices } from './notices';
+import { orderStatistics } from './statistics';
 import { ORDER_TABLES } from './tables';
 import { orderView } from './view';
 import type { OrderLimits } from './workflow';
@@ -70,4 +71,5 @@ export const order = {
   books: orderBooks,
   sums: [stockSum],
   analytics: orderAnalytics,
+  statistics: orderStatistics,
 } satisfies Domain<OrderState, OrderFact>;
