@@ -141,6 +141,25 @@ test('a consumer that stands still: its lag rises and its alert turns; it goes o
   await until(async () => (await turned('ConsumerLag', mine)) !== true && (await turned('ProcessDown', { peer: 'ingress' })) !== true, 'the alerts clear', 15_000, 200);
 }, 120_000);
 
+test('what waits for somebody who is not there is seen: facts without a relay, tasks without an agent, dead letters', async () => {
+  await writer.send({ topic: clusterName(config, TOPIC), messages: [{ partition: 4, key: 'x', value: '{' }] });
+  const poison = { topic: TOPIC, code: 'FZ_RECORD_UNDECODABLE' };
+  await until(async () => {
+    const all = await page();
+    const [facts, oldest, stories, tasks] = [
+      valueOf(all, 'fazenda_relay_backlog', {}), valueOf(all, 'fazenda_relay_oldest_seconds', {}), valueOf(all, 'fazenda_open_stories', { domain: 'content' }),
+      valueOf(all, 'fazenda_temporal_backlog_tasks', { queue: 'content-generator', type: 'activity' }),
+    ];
+    // Each of the three was assigned, which no relay publishes, and waits for an agent.
+    return facts === 3 && (oldest ?? 0) > 0 && stories === 3 && tasks === 3
+      && valueOf(all, 'fazenda_dead_letters_total', { ...poison, group: GROUP }) === 1 && valueOf(all, 'fazenda_dead_letters_unread', poison) === 1;
+  }, 'all of it is on the page', 60_000, 500);
+  const all = await page();
+  expect(valueOf(all, 'fazenda_kafka_brokers', {})).toBe(1);
+  expect(valueOf(all, 'fazenda_outside_call_seconds', { system: 'postgres', operation: 'admit', outcome: 'ok', process: 'ingress' })).toBeGreaterThan(0);
+  expect(all.find(({ name }) => name === 'fazenda_dependency_up')?.values.map(({ value }) => value)).toEqual([1, 1, 1, 1]);
+}, 90_000);
+
 test('every metric that the dashboard and the alerts ask for is there', async () => {
   measureConnections({ connections: 0 });
   // The page of a real api and ingress, and what the other processes have on theirs.

@@ -129,7 +129,7 @@ function away(message: string, cause?: unknown): FazendaError {
 }
 
 /** Records as the client takes them: by topic, under the cluster's names. */
-function byTopic(config: Config, records: readonly OutgoingRecord[], timestamp?: string): TopicMessages[] {
+export function byTopic(config: Config, records: readonly OutgoingRecord[], timestamp?: string): TopicMessages[] {
   const topics = new Map<string, TopicMessages>();
   for (const { topic, partition, key, value, headers } of records) {
     const name = clusterName(config, topic);
