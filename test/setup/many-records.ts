@@ -43,12 +43,6 @@ export async function writeManyFacts(config: Config, count: number): Promise<voi
   await producer.disconnect();
 }
 
-function pushed(byTopic: Map<string, OutgoingRecord[]>, record: OutgoingRecord): OutgoingRecord[] {
-  const known = byTopic.get(record.topic) ?? [];
-  known.push(record);
-  return known;
-}
-
 function recordsOf(id: string): OutgoingRecord[] {
   const { topics } = domainNamed('content');
   return storyOf(id).map((fact): OutgoingRecord => {
