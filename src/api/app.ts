@@ -16,6 +16,7 @@ import { replayRoutes } from '../replay/routes';
 import { pushRoutes } from '../path/routes';
 import { traceRequests } from '../tracing/requests';
 import { logRequests } from './request-log';
+import { windowRoutes } from '../windows/routes';
 import { readBody } from './body';
 import { correlate, correlationOf } from './correlation';
 import { absenceNamed } from './database';
@@ -67,7 +68,7 @@ export function createApp(deps: ApiDeps): Express {
     { method: 'get', path: '/', needs: 'anyone', answer: () => startPage(domains) },
   ];
   const named = { ...deps, db: absenceNamed(deps.db) };
-  const routes = [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named), ...replayRoutes(named), ...pushRoutes(config), ...analyticsRoutes(named), ...eventDocsRoutes(config)];
+  const routes = [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named), ...replayRoutes(named), ...pushRoutes(config), ...analyticsRoutes(named), ...windowRoutes(config), ...eventDocsRoutes(config)];
   mount(app, guards, [...routes, ...docsRoutes(domains, routes, (needs) => guards(needs).length > 0)]);
 
   app.use(...guards('viewer'), (request) => {

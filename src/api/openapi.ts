@@ -7,6 +7,7 @@ import { deadLetterOperations } from '../deadletters/operations';
 import { itemOperations } from '../items/operations';
 import { pushOperations } from '../path/routes';
 import { replayOperations } from '../replay/routes';
+import { windowOperations } from '../windows/routes';
 import { kafkaOperations } from './kafka-routes';
 import type { Operation } from './operation';
 import { LIMIT_MAX, LIMIT_PRESET } from './paging';
@@ -55,7 +56,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
 }
 
 /** What no domain's definition describes. */
-const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...pushOperations, ...analyticsOperations, ...deadLetterOperations];
+const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...pushOperations, ...analyticsOperations, ...windowOperations, ...deadLetterOperations];
 
 function operationOf({ path, tag, summary, reads, body, answers, list, faults: codes }: Operation, schemas: Record<string, Json>): Json {
   const parameters = [...(path.includes('/:id') ? [ID] : []), ...READS[reads ?? 'nothing']];
@@ -167,7 +168,12 @@ const SPAN: readonly Json[] = [
   { name: 'from', in: 'query', description: 'Told at this instant or later, ISO 8601', schema: { type: 'string', format: 'date-time' } },
   { name: 'until', in: 'query', description: 'Told before this instant', schema: { type: 'string', format: 'date-time' } },
 ];
-const READS = { nothing: [], keyed: POST_HEADERS, correlation: [CORRELATION], page: PAGING, span: SPAN } as const;
+const WINDOWS: readonly Json[] = [
+  { name: 'stream', in: 'query', required: true, description: 'Topic of the windows, as orders.stats.1m', schema: { type: 'string' } },
+  { name: 'from', in: 'query', description: 'Begun at this instant or later, ISO 8601', schema: { type: 'string', format: 'date-time' } },
+  { name: 'until', in: 'query', description: 'Begun before this instant', schema: { type: 'string', format: 'date-time' } },
+];
+const READS = { nothing: [], keyed: POST_HEADERS, correlation: [CORRELATION], page: PAGING, span: SPAN, windows: WINDOWS } as const;
 const PROBES: readonly (readonly [string, string])[] = [
   ['/livez', 'The process answers'],
   ['/readyz', 'Every dependency answers; 503 names who is away'],
