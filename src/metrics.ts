@@ -113,7 +113,10 @@ export async function ownMetrics(): Promise<PageMetric[]> {
   return [...own.map((metric) => ({ ...metric, type: String(metric.type) }) as PageMetric), ...metricsOfText(others)];
 }
 
-/** Serves `/metrics` (Prometheus text) and `/metrics.json` (for the api to merge) on loopback. */
+/**
+ * Serves `/metrics` (Prometheus text) and `/metrics.json` (for the api to merge) on loopback; where the port is taken, on
+ * another: of processes of one kind that share a network, as agents do, one is on the api's page, and all of them run.
+ */
 export async function serveMetrics(port: number): Promise<Server> {
   const server = createServer((request, response) => {
     const json = request.url === '/metrics.json';
@@ -123,6 +126,10 @@ export async function serveMetrics(port: number): Promise<Server> {
       (thrown: unknown) => response.writeHead(500).end(String(thrown)),
     );
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
+  const listen = (on: number) => new Promise<void>((resolve, reject) => server.once('error', reject).listen(on, '127.0.0.1', resolve));
+  await listen(port).catch((thrown: unknown) => {
+    if (port === 0 || (thrown as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw thrown;
+    return listen(0);
+  });
   return server;
 }

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { watchDependencies } from '../src/api/dependencies';
+import { serveMetrics } from '../src/metrics';
 import { setStanding } from '../src/facts/standing';
 import { openApi, type TestApi } from './setup/api';
 import { fakeProducer } from './setup/fake-producer';
@@ -91,6 +92,15 @@ describe('the watch on a dependency', () => {
 });
 
 describe('metrics', () => {
+  test('of two processes that share a network and a port are both served', async () => {
+    const servers = [await serveMetrics(0)];
+    const portOf = (one: Server | undefined): number => (one?.address() as AddressInfo).port;
+    servers.push(await serveMetrics(portOf(servers[0])));
+    expect(new Set(servers.map(portOf)).size).toBe(2);
+    for (const one of servers) expect((await fetch(`http://127.0.0.1:${portOf(one)}/metrics`)).status).toBe(200);
+    for (const one of servers) one.close();
+  });
+
   test('of this process and its peers are one page, without those that are away', async () => {
     const metric = { name: 'fazenda_test_total', help: 'h', type: 'counter', aggregator: 'sum', values: [{ value: 7, labels: { process: 'peer' } }] };
     const peer = createServer((_request, response) => response.end(JSON.stringify([metric])));

@@ -10,7 +10,7 @@ import type { Look } from './observer';
 /** Nothing is counted beyond this, so that a look at a large backlog costs what one at a small costs. */
 export const COUNTED_MAX = 10_000;
 const EVERY_MS = 5_000;
-const LETTERS_EVERY_MS = 15_000;
+const LETTERS_EVERY_MS = 10_000;
 
 const relayBacklog = new Gauge({ name: 'fazenda_relay_backlog', help: `Facts that are not on Kafka yet, counted up to ${COUNTED_MAX}`, registers: [registry] });
 const relayOldest = new Gauge({
