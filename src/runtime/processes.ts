@@ -15,9 +15,9 @@ const MAILBOX_SMTP_PORT = 1025;
 const CODEC_SERVER_PORT = 8234;
 
 /** fazenda's own processes, in the order they are shown. Each is `workers/<name>.js` of the compiled folder. */
-export const PROCESS_NAMES = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway', 'dispatcher', 'notifier', 'analytics', 'mailbox'] as const;
-/** One that runs only where there is a ClickHouse. */
-const ANALYTICS = 'analytics';
+export const PROCESS_NAMES = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway', 'dispatcher', 'notifier', 'analytics', 'windows', 'mailbox'] as const;
+/** Those that run only where there is a ClickHouse. */
+const ON_CLICKHOUSE: readonly ProcessName[] = ['analytics', 'windows'];
 /** One that runs only where payloads are sealed: it opens them for Temporal's Web UI. */
 const CODEC_SERVER = 'codec-server';
 export type ProcessName = (typeof PROCESS_NAMES)[number] | typeof CODEC_SERVER;
@@ -53,7 +53,7 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
   const { names: always, smtpUrl, mailboxUrl, env: mail } = await planMail(plan);
   const codec = await planCodec(plan);
   const withClickHouse = Boolean(plan.env.CLICKHOUSE_URL) && plan.env.CLICKHOUSE_URL !== 'off';
-  const names: readonly ProcessName[] = [...always.filter((name) => name !== ANALYTICS || withClickHouse), ...(codec ? [CODEC_SERVER] as const : [])];
+  const names: readonly ProcessName[] = [...always.filter((name) => withClickHouse || !ON_CLICKHOUSE.includes(name)), ...(codec ? [CODEC_SERVER] as const : [])];
   const metrics = new Map<ProcessName, number>();
   for (const name of names) if (name !== 'api') metrics.set(name, await ports.claim(METRICS_PORT));
   const shared: NodeJS.ProcessEnv = {

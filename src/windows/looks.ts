@@ -38,12 +38,17 @@ export interface Look {
  */
 const TORN_PER_LOOK = 10;
 
+/** The marks of everything, a domain each; while they stay, nothing has come in. */
+export function marksStatement(rows: string): string {
+  return `SELECT aggregate, toString(sum(cityHash64(ce_id))) AS mark FROM ${rows} GROUP BY aggregate ORDER BY aggregate`;
+}
+
 /**
- * The windows of a stream that are due, the latest first.
+ * The windows of a stream that are due.
  * @param rows the table behind the log, with whatever it holds twice
  * @param looks the table of looks
  */
-export function dueStatement({ topic, domain, sizeMs }: Stream, rows: string, looks: string, most: number): string {
+export function dueStatement({ topic, domain, sizeMs }: Stream, rows: string, looks: string, most: number, order: 'ASC' | 'DESC' = 'DESC'): string {
   return `
 SELECT now.start AS start, toString(now.mark) AS mark, now.facts AS facts, if(seen.incomplete > 0, toString(seen.torn), NULL) AS torn
 FROM (
@@ -60,7 +65,7 @@ LEFT JOIN (
 ) AS seen ON now.start = seen.start
 WHERE now.mark != seen.mark
   OR (seen.incomplete > 0 AND (toUnixTimestamp64Milli(now64(3)) - toUnixTimestamp64Milli(seen.last)) * ${TORN_PER_LOOK} > toUnixTimestamp64Milli(seen.last) - toUnixTimestamp64Milli(seen.torn))
-ORDER BY start DESC
+ORDER BY start ${order}
 LIMIT ${most}`;
 }
 
@@ -72,7 +77,7 @@ export function readDue({ start, mark, facts, torn }: { start: string; mark: str
 /**
  * Windows that lie together, a handful each: what is computed together shares its rows, and a handful of more than
  * `rowsMax` rows is one window.
- * @param due the latest first
+ * @param due in the order of time, or against it
  */
 export function handfuls(due: readonly Due[], sizeMs: number, rowsMax: number): Due[][] {
   const all: Due[][] = [];
@@ -80,7 +85,7 @@ export function handfuls(due: readonly Due[], sizeMs: number, rowsMax: number): 
   for (const one of due) {
     const last = all.at(-1);
     rows += one.rows;
-    if (last && rows <= rowsMax && (last.at(-1)?.startMs ?? 0) - one.startMs <= sizeMs) last.push(one);
+    if (last && rows <= rowsMax && Math.abs((last.at(-1)?.startMs ?? 0) - one.startMs) <= sizeMs) last.push(one);
     else {
       all.push([one]);
       rows = one.rows;

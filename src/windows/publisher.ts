@@ -8,11 +8,12 @@ import type { Queryable } from '../facts/postgres';
 import { openFencedProducer } from '../kafka/fenced';
 import { createTopics } from '../kafka/topics';
 import type { Logger } from '../log';
+import { marksStatement } from './looks';
 import { windowsLeading, windowsRoundSeconds } from './metrics';
 import { resultsAfter, tallyOf } from './results';
 import { round, showInClickHouse } from './round';
 import { windowStreams } from './streams';
-import { WINDOW_TABLES, WINDOWS } from './tables';
+import { EVENT_ROWS, WINDOW_TABLES, WINDOWS } from './tables';
 import { reconcileTopics, TopicEnds } from './topics';
 
 /** Any number: whoever holds this lock publishes the windows. */
@@ -21,10 +22,12 @@ const WINDOWS_LOCK = 5_140_615;
 const STAND_BY_MS = 1_000;
 /** A round begins this long after the one before, at the earliest, ms. */
 const ROUND_EVERY_MS = 1_000;
-/** It rests this many times as long as it has worked: however much there is, ClickHouse has a tenth of it at most. */
-const REST_PER_WORK = 9;
+/** Where nothing has come in it looks at the windows only this often, ms: those that lack facts are waited for. */
+const LOOK_EVERY_MS = 5_000;
+/** It rests this many times as long as it has asked ClickHouse: however much there is, a fifth of its time at most. */
+const REST_PER_WORK = 4;
 /** A round that was long is not rested from for longer than this, ms. */
-const REST_MOST_MS = 60_000;
+const REST_MOST_MS = 30_000;
 /** The lock's connection says something this often, ms … */
 const HEARTBEAT_MS = 5_000;
 /** … and a process that was paused loses it after this long, s. */
@@ -96,13 +99,16 @@ export function openWindows({ config, log }: WindowsDeps): { start(): void; stop
       await showAll(session, clickhouse);
       windowsLeading.set(1);
       log.info('publishing the windows');
-      while (!signal.aborted) {
+      let seen: { marks: string; atMs: number } | undefined;
+      for (let number = 0; !signal.aborted; number += 1) {
         const begun = performance.now();
-        await round({ session, clickhouse, producer, ends, latenessMs: config.WINDOW_LATENESS_MS });
+        const marks = JSON.stringify(await clickhouse.select(marksStatement(EVENT_ROWS)));
+        const looks = marks !== seen?.marks || begun - seen.atMs > LOOK_EVERY_MS;
+        const { left, askedMs } = await round({ session, clickhouse, producer, ends, latenessMs: config.WINDOW_LATENESS_MS }, { number, looks });
         wentWell();
-        const tookMs = performance.now() - begun;
-        windowsRoundSeconds.observe(tookMs / 1_000);
-        await pause(Math.max(ROUND_EVERY_MS, Math.min(tookMs * REST_PER_WORK, REST_MOST_MS)));
+        if (looks) seen = left ? undefined : { marks, atMs: begun };
+        windowsRoundSeconds.observe((performance.now() - begun) / 1_000);
+        await pause(Math.max(ROUND_EVERY_MS, Math.min(askedMs * REST_PER_WORK, REST_MOST_MS)));
       }
     } finally {
       clearInterval(alive);

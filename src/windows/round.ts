@@ -30,32 +30,56 @@ export interface RoundDeps {
   readonly latenessMs: number;
 }
 
+/** What came of a round. */
+export interface Done {
+  /** True where windows are left that are due. */
+  readonly left: boolean;
+  /** How long ClickHouse was asked, ms. */
+  readonly askedMs: number;
+}
+
+/** What a round begins with: which one it is, and whether there may be anything new. */
+export interface Turn {
+  readonly number: number;
+  readonly looks: boolean;
+}
+
 /**
  * One round: looks at every window that is due, writes down what is new, sends it, and only then remembers that it has
  * looked. Cut short anywhere it is done again, and what was written down goes out as it was.
- * @returns how many revisions went out
+ *
+ * Where there is more than a round can do, the streams take turns at being the first, and the latest windows at being
+ * before the earliest: so none waits for ever.
  */
-export async function round(deps: RoundDeps): Promise<number> {
+export async function round(deps: RoundDeps, { number, looks: looking }: Turn): Promise<Done> {
   const { session, clickhouse, latenessMs } = deps;
-  const until = Date.now() + ROUND_MS;
+  const begun = performance.now();
   const streams = windowStreams();
   const looks: Look[] = [];
   const said: Result[] = [];
-  for (const stream of streams) {
-    const due = (await clickhouse.select<Parameters<typeof readDue>[0]>(dueStatement(stream, EVENT_ROWS, LOOKS, DUE_MAX))).map(readDue);
+  let left = false;
+  for (const at of looking ? streams.keys() : []) {
+    const stream = streams[(at + number) % streams.length] as Stream;
+    const order = number % 2 === 0 ? 'DESC' : 'ASC';
+    const due = (await clickhouse.select<Parameters<typeof readDue>[0]>(dueStatement(stream, EVENT_ROWS, LOOKS, DUE_MAX, order))).map(readDue);
+    left ||= due.length === DUE_MAX;
     for (const handful of handfuls(due, stream.sizeMs, ROWS_MAX)) {
-      if (Date.now() > until) break;
+      if (performance.now() - begun > ROUND_MS) {
+        left = true;
+        break;
+      }
       const found = await look(deps, stream, handful);
       looks.push(...found.looks);
       said.push(...found.results);
     }
   }
+  const askedMs = performance.now() - begun;
   await keepResults(session, said, latenessMs, false);
   const closing = (await unclosed(session, streams.map(({ topic }) => topic), SEND_MAX)).map(({ window }) => closeWindow(window, Date.now()));
   await keepResults(session, closing, latenessMs, false);
-  const sent = await publish(deps);
+  await publish(deps);
   await remember(clickhouse, [...said, ...closing], looks);
-  return sent;
+  return { left, askedMs };
 }
 
 /** Computes some windows and says what is new of them. */
@@ -79,15 +103,14 @@ async function look({ session, clickhouse, latenessMs }: RoundDeps, stream: Stre
 }
 
 /** Sends what was written down and not sent yet, in whatever order: of a window there is one revision at a time. */
-async function publish({ session, producer, ends }: RoundDeps): Promise<number> {
-  for (let sent = 0; ;) {
+async function publish({ session, producer, ends }: RoundDeps): Promise<void> {
+  for (;;) {
     const results = await unpublished(session, SEND_MAX);
-    if (results.length === 0) return sent;
+    if (results.length === 0) return;
     await producer.send(results.map(recordOfResult));
     await ends.grown(session, results.length);
     await markPublished(session, results);
     for (const { window } of results) windowsPublished.inc({ stream: window.stream });
-    sent += results.length;
   }
 }
 

@@ -1,42 +1,31 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Pool } from 'pg';
-import { openClickHouse, type ClickHouse } from '../../src/analytics/clickhouse';
-import { readConfig, type Config } from '../../src/config';
-import { migrate } from '../../src/facts/migrate';
+import { openClickHouse } from '../../src/analytics/clickhouse';
 import { windowId } from '../../src/facts/identity';
-import { openPool } from '../../src/facts/postgres';
-import type { Producer } from '../../src/kafka/port';
-import { openProducer } from '../../src/kafka/producer';
-import { createTopics } from '../../src/kafka/topics';
 import { openLog } from '../../src/log';
-import { readTopics } from '../../src/replay/read-topics';
+import { extentsOf, readTopics } from '../../src/replay/read-topics';
 import { readWindow, type WindowValue } from '../../src/windows/contract';
 import { windowStreams } from '../../src/windows/streams';
+import { openApi, type TestApi } from './api';
 import { compiled } from './compiled';
-import { ownDatabase } from './database';
 import { realParts } from './stack';
-import { awaitLeaders } from './topic';
 import { until } from './until';
 
-/** Topics, PostgreSQL and ClickHouse of its own, and processes that can be killed. */
-export interface WindowsStage {
-  readonly config: Config;
-  readonly db: Pool;
-  readonly producer: Producer;
-  readonly clickhouse: ClickHouse;
+/** Topics, PostgreSQL and ClickHouse of its own, an API, and processes that can be killed. */
+export interface WindowsStage extends TestApi {
   readonly streams: readonly string[];
   /** Starts `workers/<name>.js`; `as` is what PostgreSQL calls it, where there are several. */
   start(name: string, as?: string): ChildProcess;
   kill(as: string, signal?: NodeJS.Signals): void;
   /** Who publishes the windows now: what PostgreSQL calls it. */
   leader(): Promise<string>;
+  /** How far the streams' topics go, their records and the marks of transactions. */
+  reached(): Promise<bigint>;
   /** Every record of the streams, each topic's partitions in their order. */
   told(): Promise<ToldWindow[]>;
   /** Loses ClickHouse, as if its disk were new. */
   emptyClickHouse(): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface ToldWindow {
@@ -48,20 +37,14 @@ export interface ToldWindow {
 
 export async function openWindowsStage(settings: Record<string, string> = {}): Promise<WindowsStage> {
   const parts = await realParts();
-  const database = await ownDatabase(parts.DATABASE_URL ?? '');
   const url = new URL(parts.CLICKHOUSE_URL ?? '');
   url.pathname = `/w_${randomUUID().replaceAll('-', '')}`;
-  const env = {
-    ...parts, DATABASE_URL: database.url, CLICKHOUSE_URL: url.href, KAFKA_TOPIC_PREFIX: `${randomUUID()}.`, KAFKA_SESSION_TIMEOUT_MS: '3000', LOG_LEVEL: process.env.WINDOWS_LOG ?? 'silent', ...settings,
-  };
-  const config = readConfig(env);
+  const own = { CLICKHOUSE_URL: url.href, KAFKA_SESSION_TIMEOUT_MS: '3000', ...settings };
+  const api = await openApi({ env: own });
+  const { config, db } = api;
+  const database = config.DATABASE_URL.reveal();
+  const env = { PATH: process.env.PATH, ...parts, KAFKA_TOPIC_PREFIX: config.KAFKA_TOPIC_PREFIX, LOG_LEVEL: process.env.WINDOWS_LOG ?? 'silent', ...own };
   const log = openLog(config, 'test');
-  const db = openPool(config, 'test', 4);
-  await migrate(db);
-  await awaitLeaders(config, await createTopics(config, log));
-  const producer = openProducer(config, log, { sendTimeoutMs: 10_000 });
-  producer.start();
-  await until(() => producer.connected, 'the producer has a connection');
   const clickhouse = openClickHouse(config, 'default');
   const dist = await compiled();
   const children = new Map<string, ChildProcess>();
@@ -69,10 +52,10 @@ export async function openWindowsStage(settings: Record<string, string> = {}): P
   const drop = () => clickhouse.command(`DROP DATABASE IF EXISTS ${url.pathname.slice(1)} SYNC`);
 
   return {
-    config, db, producer, clickhouse, streams,
+    ...api, streams,
     start(name, as = name) {
       const child = spawn(process.execPath, [join(dist, 'workers', `${name}.js`)], {
-        env: { PATH: process.env.PATH, ...env, DATABASE_URL: `${database.url}?application_name=${as}` }, stdio: ['ignore', process.env.WINDOWS_LOG ? 'inherit' : 'ignore', 'inherit'],
+        env: { ...env, DATABASE_URL: `${database}?application_name=${as}` }, stdio: ['ignore', process.env.WINDOWS_LOG ? 'inherit' : 'ignore', 'inherit'],
       });
       children.set(as, child);
       return child;
@@ -89,6 +72,7 @@ export async function openWindowsStage(settings: Record<string, string> = {}): P
       }, 'somebody publishes the windows', 30_000);
       return found!;
     },
+    reached: async () => (await extentsOf(config, log, streams)).reduce((sum, { high }) => sum + high, 0n),
     async told() {
       const all: ToldWindow[] = [];
       for await (const records of readTopics(config, log, streams)) {
@@ -102,11 +86,9 @@ export async function openWindowsStage(settings: Record<string, string> = {}): P
     emptyClickHouse: drop,
     async close() {
       for (const child of children.values()) child.kill('SIGKILL');
-      await producer.stop();
       await drop();
       await clickhouse.close();
-      await db.end();
-      await database.drop();
+      await api.close();
     },
   };
 }

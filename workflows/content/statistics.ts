@@ -12,6 +12,6 @@ export const contentStatistics: Statistics<ContentFact['type']> = {
     attempts: { kind: 'count', of: ['TaskAssigned'], says: 'attempts at generating that began' },
     inFlightChange: { kind: 'change', plus: ['TaskCreated'], minus: ['ContentStored', 'TaskFailed', 'TaskCancelled'], says: 'how many more tasks were accepted than ended' },
     failedBy: { kind: 'tally', of: ['TaskFailed'], field: 'reason', says: 'failed tasks by reason' },
-    completionMs: { kind: 'duration', of: ['ContentStored'], says: 'from accepted to stored, of the tasks completed; null where there are none' },
+    completionMs: { kind: 'duration', of: ['ContentStored'], says: 'from accepted to stored, of the tasks completed: p50, p95 and max, ms; null where there are none' },
   },
 };
