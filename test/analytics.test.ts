@@ -1,7 +1,8 @@
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { openAnalytics } from '../src/analytics/consumer';
 import { eventTopics } from '../src/analytics/event';
 import { readConfig } from '../src/config';
@@ -210,6 +211,12 @@ async function lag(): Promise<number> {
   }
 }
 
+/** `npx fazenda stats`. */
+async function stats(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(await compiled(), 'src', 'cli', 'main.js'), 'stats', ...args, '--api', stage.url], { env: { PATH: process.env.PATH } });
+  return stdout;
+}
+
 test('each number of analytics is that of the history', async () => {
   const report = async (path: string) => {
     const { status, json, text } = await stage.call('GET', `/analytics/${path}`);
@@ -241,6 +248,9 @@ test('each number of analytics is that of the history', async () => {
     { domain: 'order', product: 'p2', reserved: 1, released: 1, sold: 0, held: 0, stories: 1 },
   ]);
 
+  expect(await stats('order')).toMatch(/OrderPaid +\d+ [^]*2026-01-02 +1234567\.30 +1[^]*p1 +5 +2 +2 +1 +4/);
+  expect(JSON.parse(await stats('content', '--until', second(4), '--json'))).toMatchObject({ attempts: [{ attempts: 1, stories: 2 }], revenue: [], 'stock-turns': [] });
+
   const { json } = await stage.call('GET', `/analytics/stories/${tasks.second}`);
   expect(json).toMatchObject({ id: tasks.second, stories: [{ domain: 'content', outcome: 'good', elapsedMs: 11_000 }] });
   expect((await stage.call('GET', '/analytics/stories/nobody')).status).toBe(404);
@@ -270,6 +280,7 @@ test('a ClickHouse that was lost is filled from the beginning of the topics, wha
   await running?.stop();
   running = await runAnalytics();
   await until(async () => (await rowsInClickHouse()) === before, 'all of it is there again', 60_000, 100);
+  await until(async () => (await lag()) === 0, 'everything is read again', 30_000);
   await expectFirstOfPartners();
   await running.stop();
   running = undefined;
