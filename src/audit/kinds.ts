@@ -41,7 +41,7 @@ export const KINDS = {
   'view-differs': { tellers: ['views', 'facts'], means: 'The row for readers says otherwise than the facts.', next: REPAIR, repair: 'view' },
   'view-orphan': { tellers: ['views', 'facts'], means: 'Readers are shown an aggregate of which there is no fact.', next: REPAIR, repair: 'view' },
   'run-missing': { tellers: ['temporal', 'facts'], means: 'A story is not over, and no workflow carries it.', next: `The sweeper starts it within a minute or two, or: ${REPAIR}`, repair: 'start' },
-  'run-lingers': { tellers: ['temporal', 'facts'], means: 'A story is over, and its workflow is still open.', next: 'See in the Temporal Web UI what it waits for, and that a worker runs; to terminate it is safe.' },
+  'run-lingers': { tellers: ['temporal', 'facts'], means: 'A story is over, and its workflow is still open with nobody at work on it.', next: 'See in the Temporal Web UI what it waits for, and that a worker runs; to terminate it is safe.' },
   'run-disagrees': { tellers: ['temporal', 'facts'], means: 'The workflow ended otherwise than the facts tell.', next: 'Facts may have been lost: restore them first, then audit again.' },
   'run-orphan': { tellers: ['facts', 'temporal'], means: 'A workflow carries a story of which there is no fact.', next: 'Facts may have been lost: npx fazenda recover postgres; if the story never began, terminate the workflow.' },
   'object-missing': { tellers: ['s3', 'facts'], means: 'A fact names an object that is not there.', next: 'audit --repair copies it from another object of the same hash; else restore a backup of the bucket.', repair: 'object' },
