@@ -15,6 +15,7 @@ import { registry } from '../src/metrics';
 import '../src/notify/metrics';
 import { metricsOfText, type PageMetric } from '../src/prometheus-text';
 import '../src/sweeper/sweeper';
+import '../src/windows/metrics';
 import { compiled, workflowBundle } from './setup/compiled';
 import { ownDatabase } from './setup/database';
 import { created } from './setup/ingress';
