@@ -6,6 +6,7 @@ import type { StoredFact } from '../facts/read';
 import type { FindDeps } from '../replay/find';
 import type { ObjectStore } from '../storage/s3';
 import { parseTraceparent } from '../tracing/trace-context';
+import { analysedLines } from './analysed';
 import { inOrder, type Absent, type Path, type PathLine, type PathStep, type Teller } from './line';
 import { objectLines } from './objects';
 import { publishedAtLines, topicLines } from './on-topics';
@@ -18,8 +19,6 @@ export interface PathDeps extends FindDeps {
   readonly store: Pick<ObjectStore, 'inspect'>;
   /** Asks the gateways. */
   readonly pushes: (domain: Domain, id: string) => Promise<Pushes>;
-  /** Asks analytics, where there is any. */
-  readonly analysed?: (domain: Domain, id: string) => Promise<PathLine[]>;
   /** A fact's data in one line. */
   readonly say: (data: object) => string;
 }
@@ -50,7 +49,7 @@ export async function pathOf(deps: PathDeps, domain: Domain, id: string): Promis
     runs, pushes,
     heard('Kafka', () => topicLines(deps, domain, id, stored), publishedAtLines(stored)),
     heard('S3', () => objectLines(deps.store, domain, stored), []),
-    heard('analytics', async () => (stored.facts.length > 0 && deps.analysed ? await deps.analysed(domain, id) : []), []),
+    heard('analytics', () => analysedLines(deps.config, domain.name, id, stored), []),
   ]);
   return compose(domain, id, stored, [...stored.lines, ...told.flat()], away);
 }
