@@ -51,6 +51,9 @@ test('as curl asks it, and only with its password', async () => {
   const basic = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   expect(await (await fetch(`${origin}/?query=SELECT%207`, { headers: { authorization: basic } })).text()).toBe('7\n');
   expect(await (await fetch(origin, { method: 'POST', body: 'SELECT 8 AS eight FORMAT JSONEachRow', headers: { 'x-clickhouse-user': username, 'x-clickhouse-key': password } })).text()).toBe('{"eight":8}\n');
+  const rows = '{"id":10,"text":"before"}\n\n{"id":11,"text":"after a blank line"}\n';
+  const put = await fetch(`${origin}/?query=${encodeURIComponent('INSERT INTO notes FORMAT JSONEachRow')}`, { method: 'POST', body: rows, headers: { authorization: basic } });
+  expect([put.status, await countOf('notes WHERE id >= 10')]).toEqual([200, 2]);
   for (const wrong of [{}, { authorization: `Basic ${Buffer.from('fazenda:guessed').toString('base64')}` }, { 'x-clickhouse-user': 'default' }]) {
     const refused = await fetch(`${origin}/?query=SELECT%201`, { headers: wrong as Record<string, string> });
     expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('AUTHENTICATION_FAILED')]);
