@@ -171,14 +171,14 @@ test('each event is one row, as its topic tells it: told twice, told by a partne
   const kafka = openKafka(stage.config, openLog(stage.config, 'test')).producer();
   await kafka.connect();
   const partner = (more: object) => JSON.stringify({ orderId: partners, clientId: 'c', total: 5, status: 'PENDENTE', items: [{ productId: 'p1', quantity: 1, price: 5 }], itemsCount: 1, createdAt: second(0), ...more });
-  const forged = { ce_source: '/fazenda/order', ce_subject: 'x', ce_type: 'OrderPaid', ce_sequence: '2', ce_time: second(0) };
+  const forged = { ce_source: '/fazenda/order', ce_subject: 'x', ce_type: 'InventoryReserved', ce_sequence: '2', ce_time: second(0) };
   const unheard = factId('order', 'unheard-of', 2);
   await kafka.send({ topic: clusterName(stage.config, 'orders.created'), messages: [{ partition: 3, timestamp: '1767268800000', value: partner({}) }] });
   await kafka.send({ topic: clusterName(stage.config, 'orders.created'), messages: [{ partition: 7, timestamp: '1767268800001', value: partner({ total: 6, createdAt: '1980-01-01T00:00:00.000Z' }), headers: { ce_time: '1980-01-01T00:00:00.000Z' } }, { partition: 7, value: '{"orderId":1}' }, { partition: 7, value: null }] });
-  await kafka.send({ topic: clusterName(stage.config, 'orders.paid'), messages: [
+  await kafka.send({ topic: clusterName(stage.config, 'inventory.reserved'), messages: [
     { key: 'x', value: '{}', headers: { ...forged, ce_id: randomUUID() } },
     // It has the id of a fact of ours and not its shape: kept as it is, and it stops nobody.
-    { key: 'unheard-of', value: '{"total":{}}', headers: { ...forged, ce_subject: 'unheard-of', ce_id: unheard } },
+    { key: 'unheard-of', value: '{"items":5}', headers: { ...forged, ce_subject: 'unheard-of', ce_id: unheard } },
   ] });
   await kafka.disconnect();
   await until(async () => (await rowsInClickHouse()) === told + 2, 'the partner’s order and the odd one are there');

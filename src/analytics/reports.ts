@@ -67,7 +67,7 @@ export async function steps(clickhouse: ClickHouse, { domain, ...times }: Span):
      )
      WHERE version > 1 AND version_before = version - 1 AND ${at.where}
      GROUP BY 1, 2, 3 ORDER BY domain, count DESC, before, type LIMIT ${LINES_MAX}`, { ...of.parameters, ...at.parameters });
-  return rows.map(({ domain: name, before, type, count, mean, quantiles: [p50, p90, p99], max }) => ({
+  return rows.toSorted(byStory).map(({ domain: name, before, type, count, mean, quantiles: [p50, p90, p99], max }) => ({
     domain: name, from: before, to: type, count: Number(count), meanMs: Math.round(mean * 10) / 10, p50Ms: Number(p50), p90Ms: Number(p90), p99Ms: Number(p99), maxMs: Number(max),
   }));
 }
