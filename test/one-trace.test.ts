@@ -134,7 +134,7 @@ test('a task: one trace from the request to the push of its last fact', async ()
   const appendedAt = records.find(({ type }) => type === 'ContentStored')!.appendedAt;
   const inOrder = [accepted, completedAt, recordedAt, sent.startMs, appendedAt, sent.endMs];
   for (const [at, ms] of inOrder.slice(1).entries()) expect(ms - (inOrder[at] ?? 0)).toBeGreaterThanOrEqual(-CLOCK_MS);
-  expect(sent.endMs - completedAt).toBeLessThan(2_000);
+  expect(sent.endMs - completedAt).toBeLessThan(5_000);
 
   // The story itself knows nothing of it: its history is one that a worker without traces would write and replay.
   const connection = await Connection.connect({ address: road.config.TEMPORAL_ADDRESS });

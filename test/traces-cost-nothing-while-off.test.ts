@@ -103,6 +103,24 @@ test('a batch has at most 128 links, and an attribute 1,024 characters; what fai
   await sink.close();
 });
 
+test('a span of a fact ends with the acknowledgement, and one that had none is marked', async () => {
+  const sink = await openOtlpSink();
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+  await inProcess(`
+    const sdk = open(env);
+    load('src/tracing/tracing').useTracing(sdk);
+    const { inWave } = load('src/tracing/published');
+    const wave = [{ topic: 'orders.paid', domain: 'order', id: '1', version: 4, type: 'OrderPaid', ceId: 'c', correlationId: 'd', traceparent: env.traceparent }];
+    const later = () => new Promise((resolve) => setTimeout(resolve, 60));
+    await inWave(wave, later);
+    await inWave(wave, () => later().then(() => { throw new RangeError('no'); })).catch(() => undefined);
+    await inWave([{ ...wave[0], traceparent: null }], later);
+    await sdk.stop();
+  `, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, traceparent });
+  expect(sink.spans.map(({ name, status, startMs, endMs }) => [name, status, endMs - startMs >= 55])).toEqual([['send orders.paid', 0, true], ['send orders.paid', 2, true]]);
+  await sink.close();
+});
+
 test('a line of the log names the trace that the running code works for', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'fazenda-trace-')), 'test.log');
   const log = openLog({ LOG_LEVEL: 'info', LOG_FILE: file }, 'test');
