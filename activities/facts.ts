@@ -3,6 +3,7 @@ import type { Config } from '../src/config';
 import type { Queryable } from '../src/facts/postgres';
 import { factsOfMany, mailOf } from '../src/facts/read';
 import { keyOfTelling, tellFacts, type Telling } from '../src/facts/tell';
+import { timed } from '../src/outside';
 import { startOwnWorkflow } from '../src/temporal/start';
 import { domainNamed } from '../workflows/domains';
 import type { AnyState, Placed } from '../workflows/kernel/lifecycle';
@@ -22,15 +23,17 @@ const OPENED_BYTES_MAX = 1024 * 1024;
 
 export function factActivities({ config, db, temporal, hint }: FactDeps): RecordingActivities {
   return {
-    async recordFacts(domainName, proposals) {
+    async recordFacts(domainName, all) {
       const domain = domainNamed(domainName);
-      for (const proposal of proposals) await refill(db, domain, proposal);
-      const told = await tellFacts(db, domain, proposals.map(tellingOf));
+      const lost = await refill(db, domain, all);
+      const proposals = lost.size === 0 ? all : all.filter(({ id }) => !lost.has(id));
+      const told = await timed('postgres', 'record', () => tellFacts(db, domain, proposals.map(tellingOf)));
       if (told.stored.size > 0) hint();
       const others = proposals.filter(({ id, fact }) => !told.stored.has(keyOfTelling({ id, fact })));
       const stored = await storedInstead(db, domain, others);
-      return proposals.map((proposal): Recorded => {
+      return all.map((proposal): Recorded => {
         const { id, version } = proposal;
+        if (lost.has(id)) return { id, version, outcome: 'lost' };
         const key = keyOfTelling(proposal);
         if (told.stored.has(key)) return { id, version, outcome: 'yours' };
         const reason = told.refused.get(key);

@@ -1,5 +1,9 @@
 import type { Pool } from 'pg';
+import type { Logger } from '../src/log';
+import { loggedActivities } from '../src/logging/activities';
+import { KnownStories } from '../src/logging/known-stories';
 import type { ObjectStore } from '../src/storage/s3';
+import { tracedActivities } from '../src/tracing/activities';
 import type { RecordingActivities } from '../workflows/kernel/recording';
 import { agentActivities, type AgentActivities } from './agents';
 import { openDrafts } from './drafts';
@@ -18,6 +22,8 @@ export type Activities = RecordingActivities & AgentActivities & ModelActivities
 export interface ActivityDeps extends FactDeps {
   readonly db: Pool;
   readonly store: ObjectStore;
+  /** Hears of every call, where it goes down to debug. */
+  readonly log?: Logger;
   /** Who captures payments; the simulated provider where none is given. */
   readonly payments?: PaymentProvider;
 }
@@ -25,7 +31,7 @@ export interface ActivityDeps extends FactDeps {
 /** All of them, each closing over its client; a worker registers those of its queue. */
 export function createActivities(deps: ActivityDeps): Activities {
   const drafts = openDrafts(deps.store);
-  return {
+  const traced = tracedActivities({
     ...factActivities(deps),
     ...agentActivities(deps),
     ...modelActivities({ ...deps, drafts }),
@@ -33,5 +39,6 @@ export function createActivities(deps: ActivityDeps): Activities {
     ...stockActivities(deps),
     ...storageActivities({ ...deps, drafts }),
     ...validationActivities({ ...deps, drafts }),
-  };
+  }, deps.db);
+  return loggedActivities(traced, deps.log, new KnownStories(deps.db));
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Config } from '../src/config';
 import { FazendaError } from '../src/errors';
 import type { Queryable } from '../src/facts/postgres';
+import { timed } from '../src/outside';
 import type { Told } from '../workflows/kernel/recording';
 import type { Keyed } from '../workflows/kernel/coalesce';
 import { contentLifecycle, type ModelUsage, type RuleFailure } from '../workflows/content/lifecycle';
@@ -104,7 +105,7 @@ export function modelActivities({ config, db, drafts, models = openModels(config
     const { variables, template } = task;
     const technicalTry = Context.current().info.attempt;
     const prompt = fillPrompt(template.prompt, variables);
-    const answer = await model.generate({ taskId: id, attempt, technicalTry, prompt, failures, variables, signal });
+    const answer = await timed('model', modelType, () => model.generate({ taskId: id, attempt, technicalTry, prompt, failures, variables, signal }));
     const bytes = Buffer.byteLength(answer.text);
     if (bytes > DRAFT_BYTES_MAX) throw new FazendaError('FZ_MODEL_FAULT', `the draft has ${bytes} bytes, at most ${DRAFT_BYTES_MAX} are taken`);
     return answer;

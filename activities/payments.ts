@@ -4,6 +4,7 @@ import { orderLifecycle, paymentKey } from '../workflows/order/lifecycle';
 import { FazendaError, textOf } from '../src/errors';
 import type { Queryable } from '../src/facts/postgres';
 import { factsOfMany } from '../src/facts/read';
+import { timed } from '../src/outside';
 import { coded } from './failure';
 import type { CaptureAnswer, Charge, PaymentProvider } from './payment/port';
 import { groupById } from './stored';
@@ -37,7 +38,7 @@ export function paymentActivities({ db, payments }: { readonly db: Queryable; re
       const told = groupById(await factsOfMany(db, orderLifecycle.domain, requests));
       const charges = requests.filter(({ id }) => !told.has(id)).map(chargeOf);
       // Whether the provider is away for one or for all, each story is told so and asks again by itself.
-      const answers = charges.length > 0 ? await payments.capture(charges).catch((): ReadonlyMap<string, CaptureAnswer> => new Map()) : new Map<string, CaptureAnswer>();
+      const answers = charges.length > 0 ? await timed('payment', 'capture', () => payments.capture(charges)).catch((): ReadonlyMap<string, CaptureAnswer> => new Map()) : new Map<string, CaptureAnswer>();
       return requests.map(({ id, version }) => {
         const facts = told.get(id);
         if (facts) return { id, version, told: facts };
@@ -51,7 +52,7 @@ export function paymentActivities({ db, payments }: { readonly db: Queryable; re
         const told = await toldAlready(db, orderLifecycle.domain, request);
         if (told) return told;
         const charge = chargeOf(request);
-        const answer = await answered(charge.key, () => payments.capture([charge]));
+        const answer = await answered(charge.key, () => timed('payment', 'capture', () => payments.capture([charge])));
         return capturedOf(request.id, answer);
       }),
 
@@ -60,7 +61,7 @@ export function paymentActivities({ db, payments }: { readonly db: Queryable; re
         const told = await toldAlready(db, orderLifecycle.domain, request);
         if (told) return told;
         const key = paymentKey(request.id);
-        return answered(key, () => payments.void([key]));
+        return answered(key, () => timed('payment', 'void', () => payments.void([key])));
       }),
   };
 }

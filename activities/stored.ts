@@ -2,23 +2,27 @@ import type { Domain } from '../workflows/kernel/definition';
 import type { Fact } from '../workflows/kernel/fact';
 import type { Keyed } from '../workflows/kernel/coalesce';
 import type { Recorded } from '../workflows/kernel/recording';
-import { FazendaError } from '../src/errors';
 import type { Queryable } from '../src/facts/postgres';
 import { factsOfMany, lastVersions } from '../src/facts/read';
 import { tellFacts } from '../src/facts/tell';
 import { bare } from './told';
 
 /**
- * Tells again what a restored database has forgotten of a story, one version after the other. Never its first fact:
- * that one bears a correlation id which no run knows, and would be published again under another.
- * @throws FazendaError FZ_FACTS_LOST while the first fact is not stored; the story waits until it is recovered
+ * Tells again what a restored database has forgotten of some stories, one version after the other. Never a first
+ * fact: that one bears a correlation id which no run knows, and would be published again under another.
+ * @returns the ids of those whose first fact is not stored, of which nothing can be told until it is recovered
  */
-export async function refill(db: Queryable, domain: Domain, { id, refill: facts = [] }: Keyed & { readonly refill?: readonly Fact[] }): Promise<void> {
-  if (facts[0]?.version === 1 && !(await lastVersions(db, domain.name, [id])).has(id)) {
-    throw new FazendaError('FZ_FACTS_LOST', `the first fact of ${domain.name} ${id} is not stored any more`);
-  }
-  for (const fact of facts) await tellFacts(db, domain, [{ id, fact }]);
+export async function refill(db: Queryable, domain: Domain, asking: readonly (Keyed & { readonly refill?: readonly Fact[] })[]): Promise<ReadonlySet<string>> {
+  const wanting = asking.filter(({ refill: facts = [] }) => facts.length > 0);
+  if (wanting.length === 0) return NOBODY;
+  const fromFirst = wanting.filter(({ refill: facts }) => facts?.[0]?.version === 1).map(({ id }) => id);
+  const last = await lastVersions(db, domain.name, fromFirst);
+  const lost = new Set(fromFirst.filter((id) => !last.has(id)));
+  for (const { id, refill: facts = [] } of wanting) if (!lost.has(id)) for (const fact of facts) await tellFacts(db, domain, [{ id, fact }]);
+  return lost;
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** What to answer, by id, to those whose fact was not stored: what is there instead, or how far the store goes. */
 export async function storedInstead(db: Queryable, domain: Domain, missed: readonly Keyed[]): Promise<Map<string, Recorded>> {

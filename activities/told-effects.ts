@@ -34,15 +34,17 @@ type Asking = Telling<Placed<AnyState>>;
 export async function tellEffects<Request extends Asking, Decision extends { readonly fact: Fact }>(
   { db, hint }: { readonly db: Pool; readonly hint: () => void }, domain: Domain, requests: readonly Request[], effect: ToldEffect<Request, Decision>,
 ): Promise<Recorded[]> {
-  const [round, later] = onePerStory(requests);
-  for (const request of round) await refill(db, domain, request);
+  const [firsts, later] = onePerStory(requests);
+  const lost = await refill(db, domain, firsts);
+  const round = lost.size === 0 ? firsts : firsts.filter(({ id }) => !lost.has(id));
   const { stored, refused } = await tellBatch(db, domain, round, effect);
   if (stored.size > 0) hint();
 
   const missed = round.filter((request) => !stored.has(keyOf(request)) && !refused.has(keyOf(request)));
   const instead = await storedInstead(db, domain, missed);
-  const answers = round.map((request): Recorded => {
+  const answers = firsts.map((request): Recorded => {
     const { id, version } = request;
+    if (lost.has(id)) return { id, version, outcome: 'lost' };
     const fact = stored.get(keyOf(request));
     if (fact) return { id, version, outcome: 'told', facts: [bare(fact)] };
     const reason = refused.get(keyOf(request));

@@ -7,6 +7,7 @@ import { FazendaError } from './errors';
 import { KAFKA_ALIASES, kafkaSecurityFaults, kafkaSecuritySettings } from './kafka/security';
 import { Secret } from './secret';
 import { parseKeys, type PayloadKey } from './temporal/seal';
+import { tracingFaults, tracingSettings } from './tracing/settings';
 
 /** The only file that reads the environment. Every fault is reported at once, before anything connects. */
 
@@ -40,7 +41,7 @@ const environment = z.object({
   GATEWAY_URL: z.url().default('http://127.0.0.1:3001'),
   /** Where a process serves its own metrics; 0 takes any free port. */
   METRICS_PORT: port.default(0),
-  /** The other processes' metrics, which the api serves beside its own. */
+  /** The other processes' metrics, which the api serves beside its own: `name=host:port`, comma-separated. */
   METRICS_PEERS: list.default([]),
   FAZENDA_HOME: z.string().default('.fazenda'),
   FAZENDA_ADMIN_TOKEN: secret.optional(),
@@ -49,6 +50,10 @@ const environment = z.object({
   FAZENDA_READY_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FILE: z.string().optional(),
+  /** On standard output: `auto` prints for people where that is a terminal, else JSON. A file is always JSON. */
+  LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
+
+  ...tracingSettings,
 
   KAFKA_BROKERS: list.optional(),
   KAFKA_BROKER: list.optional(),
@@ -82,6 +87,8 @@ const environment = z.object({
   CODEC_SERVER_TOKEN: secret.optional(),
   /** The Web UI's origin, which alone a browser may ask the codec server from. */
   TEMPORAL_UI_URL: z.url().default('http://localhost:8233'),
+  /** False leaves the metrics of Temporal's SDK off the pages of worker, ingress and agent. */
+  TEMPORAL_SDK_METRICS: flag(true),
   WORKFLOW_BUNDLE: z.string().optional(),
 
   DATABASE_URL: secret.default(new Secret('postgres://postgres@127.0.0.1:5432/fazenda')),
@@ -94,6 +101,13 @@ const environment = z.object({
   S3_SECRET_ACCESS_KEY: secret.default(new Secret('fazenda')),
 
   REDIS_URL: secret.optional(),
+
+  /** ClickHouse over HTTP, user, password and database in it; where it is not set, or `off`, analytics is off. */
+  CLICKHOUSE_URL: z.literal('off').transform(() => undefined)
+    .or(z.url({ protocol: /^https?$/ }).transform((value) => new Secret(value))).optional(),
+
+  /** A window of time is called closed this long after its end; facts that come later still are counted. */
+  WINDOW_LATENESS_MS: milliseconds(60_000),
 
   /** RabbitMQ, which carries notifications; unset, a Kafka topic does. */
   AMQP_URL: z.url({ protocol: /^amqps?$/ }).transform((value) => new Secret(value)).optional(),
@@ -134,6 +148,12 @@ const environment = z.object({
   MODEL_SCRIPTED: flag(true),
 });
 
+/** Every variable that is read, for whoever passes them on; beside them there are `MODEL_<NAME>_…`. */
+export const SETTING_NAMES: readonly string[] = [...new Set([
+  ...[environment.shape, KAFKA_ALIASES, ...domains.map(({ settings }) => settings.shape)].flatMap((one) => Object.keys(one)),
+  ...domains.flatMap(({ doors }) => doors.flatMap(({ topicSetting, groupSetting }) => [topicSetting, groupSetting].filter((name) => name !== undefined))),
+])];
+
 type Environment = z.infer<typeof environment>;
 
 /** An OpenAI-compatible endpoint: `MODEL_<NAME>_BASE_URL`, `_API_KEY`, `_MODEL`; the name in lower case. */
@@ -169,7 +189,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const models = readModels(given, faults);
   const kafkaNames = readKafkaNames(given, faults);
-  faults.push(...authFaults(given), ...kafkaSecurityFaults(given));
+  faults.push(...authFaults(given), ...kafkaSecurityFaults(given), ...tracingFaults(given));
 
   if (!core.success || faults.length > 0) {
     const named = faults.map(({ path, message }) => `${path}: ${message}`).join('; ');

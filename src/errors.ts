@@ -42,6 +42,9 @@ export const ERROR_CATALOGUE = {
   FZ_POSTGRES_AWAY: { status: 503, retryable: true, next: 'Try again when PostgreSQL is back.' },
   FZ_STORAGE_AWAY: { status: 503, retryable: true, next: 'Try again when the object store is back.' },
   FZ_PAYMENTS_AWAY: { status: 503, retryable: true, next: 'The payment provider is asked again until it answers; its keys keep that safe.' },
+  FZ_ANALYTICS_OFF: { status: 503, retryable: false, next: 'Let npm start bring ClickHouse, or set CLICKHOUSE_URL to a server that runs.' },
+  FZ_CLICKHOUSE_AWAY: { status: 503, retryable: true, next: 'Try again when ClickHouse is back; what happens meanwhile waits in Kafka.' },
+  FZ_CLICKHOUSE_EMPTY: { status: 503, retryable: true, next: 'Try again in a moment: the analytics process makes its tables and fills them from the topics.' },
   FZ_QUEUE_AWAY: { status: 503, retryable: true, next: 'Notifications wait in Kafka and go on when their queue is back.' },
   FZ_GATEWAY_AWAY: { status: 503, retryable: true, next: 'Connect again later with the last version that you saw.' },
   FZ_RECORD_EMPTY: { status: 422, retryable: false, next: 'Send a record with a value.' },
@@ -72,6 +75,11 @@ export const ERROR_CATALOGUE = {
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+/** Whether a text is a code of ours. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CATALOGUE, text);
+}
 
 /** An error with a code of the catalogue. `message` is the case at hand; `kind.next` is the general advice. */
 export class FazendaError extends Error {

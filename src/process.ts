@@ -1,6 +1,8 @@
 import { readConfig, type Config } from './config';
 import { FazendaError, textOf } from './errors';
 import { openLog, type Logger } from './log';
+import { openTracing } from './tracing/open';
+import { takeStrayLines } from './logging/stray';
 
 /** Work in hand gets this long to finish after a signal to stop. */
 const DRAIN_MS = 8_000;
@@ -23,10 +25,12 @@ export async function runProcess(name: string, start: (running: Running) => Prom
   try {
     config = readConfig();
   } catch (thrown) {
-    process.stderr.write(`${textOf(thrown)}\n`);
+    if (process.stderr.isTTY) process.stderr.write(`${textOf(thrown)}\n`);
+    else openLog({ LOG_LEVEL: 'fatal', LOG_FORMAT: 'json' }, name).fatal(textOf(thrown));
     process.exit(1);
   }
   const log = openLog(config, name);
+  takeStrayLines(log);
   const closers: (() => Promise<unknown> | unknown)[] = [];
   let stopping = false;
 
@@ -58,6 +62,9 @@ export async function runProcess(name: string, start: (running: Running) => Prom
   }
 
   try {
+    const stopTracing = await openTracing(config, log, name);
+    // Closed last: what the others do while they close is recorded too.
+    if (stopTracing) closers.push(stopTracing);
     await start({ config, log, onStop: (close) => void closers.push(close), fail });
     process.send?.({ ready: true });
     log.info('ready');

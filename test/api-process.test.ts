@@ -1,6 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { readConfig } from '../src/config';
+import { migrate } from '../src/facts/migrate';
+import { openPool } from '../src/facts/postgres';
 import { compiled } from './setup/compiled';
 import { ownDatabase } from './setup/database';
 import { PARTS_TIMEOUT_MS, realParts } from './setup/stack';
@@ -29,6 +32,9 @@ test('comes up with every part away, says who is, and refuses what needs them', 
 test('reconnects by itself once the parts are there', async () => {
   const parts = await realParts();
   const database = await ownDatabase(parts.DATABASE_URL ?? '');
+  const db = openPool(readConfig({ DATABASE_URL: database.url }), 'test');
+  await migrate(db);
+  await db.end();
   const doors = await Promise.all([parts.KAFKA_BROKERS, parts.TEMPORAL_ADDRESS].map((address) => closedDoor(address ?? '')));
   // Kafka names itself by its own address in its metadata, so only its bootstrap stands behind a door.
   const { url } = await start({

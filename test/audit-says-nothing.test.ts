@@ -10,7 +10,8 @@ import { PARTS_TIMEOUT_MS } from './setup/stack';
 
 const STORIES = Number(process.env.FAZENDA_AUDIT_STORIES ?? 240);
 const EACH = Math.ceil(STORIES / 4);
-const OPTIONS = { settleMs: 4_000, patienceMs: 600_000 };
+/** A full dose keeps the machine so busy that a workflow may close seconds after its last fact: there, the command's own 10 s. */
+const OPTIONS = { settleMs: STORIES > 1_000 ? 10_000 : 4_000, patienceMs: 600_000 };
 
 let backbone: Backbone;
 beforeAll(async () => {
@@ -20,18 +21,19 @@ beforeAll(async () => {
 afterAll(() => backbone.close());
 
 test(`${STORIES} aggregates, audited while they run and when they are over`, async () => {
-  const stop = await backbone.run();
+  const stop = await backbone.run({ letters: true });
   try {
     const tasks = await backbone.tasks(EACH);
-    const orders = [...await backbone.orders(EACH), ...await backbone.orders(EACH, { edge: 'gateway' })];
+    await backbone.bench.db.query("INSERT INTO clients (id, name, email, phone, cpf) VALUES ('known', 'Ana', 'ana@example.com', '1', '1')");
+    const orders = [...await backbone.orders(EACH, { clientId: 'known' }), ...await backbone.orders(EACH, { edge: 'gateway' })];
     const waiting = await backbone.orders(EACH, { typePaymentId: 2 });
     let over = false;
-    let seenMoving = 0;
+    let cameRightInAll = 0;
     const auditing = (async () => {
       while (!over) {
-        const { differences, cameRight, moving } = await audit(backbone.deps, OPTIONS);
+        const { differences, cameRight } = await audit(backbone.deps, OPTIONS);
         expect(differences).toEqual([]);
-        seenMoving += cameRight + moving;
+        cameRightInAll += cameRight;
       }
     })();
     await backbone.reach([...tasks, ...orders], undefined, 1_500_000);
@@ -39,7 +41,7 @@ test(`${STORIES} aggregates, audited while they run and when they are over`, asy
     over = true;
     await auditing;
     // It has really met what does not fit yet, and waited for it.
-    expect(seenMoving).toBeGreaterThan(0);
+    expect(cameRightInAll).toBeGreaterThan(0);
     const ledger = await audit(backbone.deps, OPTIONS);
     expect(ledger).toMatchObject({ differences: [], cameRight: 0, moving: 0, aggregates: { content: EACH, order: 3 * EACH } });
     expect(ledger.facts).toBe(EACH * 5 + EACH * 4 * 2 + EACH * 2);

@@ -5,7 +5,7 @@ import { openLiveAccess } from '../src/live/access';
 import { openGateway, type Gateway } from '../src/live/gateway';
 import { postgresStore } from '../src/live/store';
 import { PortBook } from '../src/runtime/ports';
-import { domainNamed } from '../workflows/domains';
+import { domainNamed, domains } from '../workflows/domains';
 import { openApi, type TestApi } from './setup/api';
 import { fakeProducer, type FakeProducer } from './setup/fake-producer';
 import { openProvider, type TestProvider } from './setup/identity-provider';
@@ -88,7 +88,7 @@ describe.each(BEGINNINGS)('%s', (path, bodyOf, field, list, idField) => {
     const statuses = await Promise.all([alice, 'bob', 'viewer', 'operator', 'admin'].map(async (who) => (await api.call('GET', `${list}/${id}`, undefined, as(who))).status));
     expect(statuses).toEqual([200, 404, 200, 200, 200]);
     const [theirs, nobodys] = await Promise.all([id, randomUUID()].map(async (one) => {
-      const { status, json: said } = await api.call('GET', `${list}/${one}`, undefined, { ...as('bob'), 'x-correlation-id': 'same' });
+      const { status, json: said } = await api.call('GET', `${list}/${one}`, undefined, { ...as('bob'), 'x-correlation-id': 'same', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` });
       return [status, JSON.stringify(said).replaceAll(one, 'ID')];
     }));
     expect(theirs).toEqual(nobodys);
@@ -125,6 +125,32 @@ test('a submitter cancels its own, in its own name; not another’s, and nothing
   expect(JSON.parse(String(producer.given.at(-1)?.value))).toEqual({ taskId: id, userId: ALICE });
   // Whoever sees all may cancel what is still to come, as the contract has it.
   expect((await cancel(randomUUID(), 'operator')).status).toBe(202);
+});
+
+test('an item is its maker’s: to another submitter it is as little there as one that nobody has', async () => {
+  const made = await api.call('POST', '/v1/items', { name: 'Spade', sku: 'SP-1' }, as(alice));
+  expect([made.status, made.json.created_by]).toEqual([201, ALICE]);
+  const path = `/v1/items/${String(made.json.id)}`;
+  const calls = [['GET'], ['PATCH', { name: 'x' }], ['DELETE']] as const;
+  for (const [method, body] of calls) {
+    // A version of what is not there is none that could have changed.
+    const refusals = await Promise.all([path, `/v1/items/${randomUUID()}`].map((at) => api.call(method, at, body, { ...as('bob'), 'if-match': '"7"' })));
+    expect(refusals.map(({ status, json }) => [status, json.code])).toEqual([[404, 'FZ_NOT_FOUND'], [404, 'FZ_NOT_FOUND']]);
+  }
+  const listed = async (who: string) => ((await api.call('GET', '/v1/items', undefined, as(who))).json.items as { id: string }[]).map(({ id }) => id).includes(String(made.json.id));
+  expect(await Promise.all([alice, 'bob', 'viewer', 'operator'].map(listed))).toEqual([true, false, true, true]);
+  expect((await api.call('POST', '/v1/items', { name: 'Hoe', sku: 'H-1' }, { ...as(alice), 'x-user-id': BOB })).status).toBe(403);
+  expect((await api.call('PATCH', path, { name: 'Red spade' }, as(alice))).json.name).toBe('Red spade');
+  expect((await api.call('PATCH', path, { name: 'Blue spade' }, as('operator'))).status).toBe(200);
+  expect((await api.call('DELETE', path, undefined, as(alice))).status).toBe(204);
+});
+
+test('lists of what is one’s own are found by an index', async () => {
+  const owned = [...domains.map(({ view }) => [view.table, view.owner]), ['items', 'created_by']];
+  for (const [table, owner] of owned) {
+    const { rows } = await api.db.query<{ indexdef: string }>('SELECT indexdef FROM pg_indexes WHERE tablename = $1', [table]);
+    expect(rows.map(({ indexdef }) => indexdef)).toContainEqual(expect.stringContaining(`(${owner ?? ''}, created_at DESC)`));
+  }
 });
 
 test('a client is seen by itself and by those who see all', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { openGateway, type Gateway } from '../src/live/gateway';
 import { RedisFanOut, redisAdapter } from '../src/live/redis-fanout';
+import type { Pushes } from '../src/path/pushes';
 import { startParts, type RunningParts } from '../src/runtime/parts';
 import { ioClient, plainClient, type Client } from './setup/live-clients';
 import { openLiveStage, type GatewayProcess, type LiveStage } from './setup/live-stage';
@@ -59,6 +60,14 @@ describe('as processes that share the partitions', () => {
     for (const id of ids) await stage.publish(id, 2, 1, 4, 3, 5);
     await Promise.all(all.map((client) => client.count(5)));
     for (const client of all) expect(heard(client)).toEqual(STEPS);
+
+    // Either of them, when asked what was pushed, tells what both of them pushed.
+    const [id = ''] = ids;
+    for (const { port } of gateways) {
+      const pushes = (await (await fetch(`http://127.0.0.1:${port}/pushes/content/${id}`)).json()) as Pushes;
+      expect(pushes).toMatchObject({ gateways: 2, following: 4 });
+      expect(pushes.pushed.map(({ version, times }) => [version, times])).toEqual([1, 2, 3, 4, 5].map((version) => [version, 4]));
+    }
   }, 60_000);
 
   test('when one is killed, the other goes on with all of it', async () => {

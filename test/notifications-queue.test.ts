@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { readConfig, type Config } from '../src/config';
 import { openKafka, clusterName } from '../src/kafka/client';
 import { openLog } from '../src/log';
+import { registry } from '../src/metrics';
 import { openSlipQueue } from '../src/notify/open';
 import { DEAD_QUEUE, QUEUE, type Slip, type SlipHandler, type SlipQueue } from '../src/notify/queue';
+import { queuesLook } from '../src/observe/queues';
 import type { RunningParts } from '../src/runtime/parts';
+import { Secret } from '../src/secret';
 import { messagesOn, onChannel, startRabbitmq } from './setup/broker';
 import { whereRabbitmqIs } from './setup/rabbitmq';
 import { PARTS_TIMEOUT_MS, realParts } from './setup/stack';
@@ -227,5 +230,24 @@ whereRabbitmqIs()('on RabbitMQ', () => {
     const one = slip();
     await until(() => queue.put([one]).then(() => true, () => false), 'it is there again', 20_000, 100);
     expect((await messagesOn(url, QUEUE)).map(({ messageId }) => messageId)).toEqual([one.ceId]);
+  }, 60_000);
+
+  test('what waits in its queues is seen from outside, and one that is gone is not shown', async () => {
+    const url = rabbit.env.AMQP_URL ?? '';
+    const config = readConfig({ AMQP_URL: url, LOG_LEVEL: 'silent' });
+    await onChannel(url, (channel) => Promise.all([QUEUE, DEAD_QUEUE].map((queue) => channel.purgeQueue(queue))));
+    await opened(config).put([slip(), slip(), slip()]);
+    const look = queuesLook(new Secret(url), openLog(config, 'test'));
+    const shown = async () => {
+      await look.look();
+      const { values = [] } = (await registry.getSingleMetric('fazenda_queue_messages')?.get()) ?? {};
+      return Object.fromEntries(values.map(({ labels, value }) => [labels.queue, value]));
+    };
+    await until(async () => (await shown())[QUEUE] === 3, 'three are seen');
+    expect((await shown())[DEAD_QUEUE]).toBe(0);
+    await onChannel(url, (channel) => channel.deleteQueue(QUEUE));
+    expect(Object.keys(await shown())).not.toContain(QUEUE);
+    expect((await shown())[DEAD_QUEUE]).toBe(0);
+    await look.close?.();
   }, 60_000);
 });

@@ -81,7 +81,7 @@ test('a run whose story has lost its first fact tells nothing until the fact is 
     await backbone.reach([id], 2);
     const { rows: kept } = await db.query<{ row: object }>("WITH gone AS (DELETE FROM facts WHERE aggregate_id = $1 RETURNING *) SELECT to_jsonb(gone) - 'seq' - 'shard' AS row FROM gone ORDER BY version", [id]);
     await backbone.bench.client.workflow.getHandle(`order/${id}`).signal('mail', { id: 'm', type: 'pay', data: {} });
-    // It asks in vain until its local activity has waited so long that the workflow waits by a timer.
+    // It asks in vain, and waits by a timer, beside that of its deadline.
     await until(async () => {
       const { events } = await backbone.bench.client.workflow.getHandle(`order/${id}`).fetchHistory();
       return (events ?? []).filter(({ timerStartedEventAttributes }) => timerStartedEventAttributes).length >= 2;

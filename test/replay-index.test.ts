@@ -3,11 +3,17 @@ import { openCodec } from '../src/kafka/codec';
 import { openLog } from '../src/log';
 import { findStories } from '../src/replay/find';
 import { domainNamed } from '../workflows/domains';
+import { writeManyFacts } from './setup/many-records';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
 import { storyOf } from './setup/story';
 import { eventsOf as events, openToldStage, WHOLE as whole, type ToldStage } from './setup/told-stage';
 
-/** The index of places finds a story's records among all others, and where it is wrong that costs time and never the truth. */
+/**
+ * The index of places finds a story's records among all others, and where it is wrong that costs time and never the truth.
+ * The full dose: FAZENDA_REPLAY_EVENTS=1000000 npm test -- replay-index
+ */
+
+const EVENTS = Number(process.env.FAZENDA_REPLAY_EVENTS ?? 3_000);
 
 const content = domainNamed('content');
 
@@ -35,6 +41,29 @@ test('the index brings it to the very records, and without it what is not indexe
   expect(second.stories[0]?.version).toBe(5);
   expect(second.records).toBe(5);
 }, 60_000);
+
+test(`one story among ${EVENTS} events: the index spares reading any other’s`, async () => {
+  const { config, db } = stage;
+  const find = async (id: string, scope: 'near' | 'everywhere') => {
+    const begun = performance.now();
+    const { stories, records } = await findStories({ config, db, log: openLog(config, 'test'), codec: openCodec(config, db) }, [{ domain: content, id }], scope);
+    return { version: stories[0]?.version, records, ms: Math.round(performance.now() - begun) };
+  };
+  await stage.index();
+  await writeManyFacts(config, EVENTS / 2);
+  const id = await published();
+  await writeManyFacts(config, EVENTS / 2);
+  // Whoever has no index reads everything; one that is behind spares what no door of a stranger could have begun.
+  const [whole, behind] = [await find(id, 'everywhere'), await find(id, 'near')];
+  const begun = performance.now();
+  await stage.index();
+  const indexingMs = Math.round(performance.now() - begun);
+  const indexed = await find(id, 'near');
+  if (process.env.FAZENDA_REPLAY_EVENTS) console.log(JSON.stringify({ EVENTS, whole, behind, indexingMs, indexed }));
+  expect([whole.version, behind.version, indexed]).toEqual([5, 5, { version: 5, records: 5, ms: indexed.ms }]);
+  expect(whole.records).toBeGreaterThanOrEqual(EVENTS);
+  expect(behind.records).toBeLessThan(EVENTS / 2);
+}, 1_800_000);
 
 describe('an index that is wrong costs time, never the truth', () => {
   test('it names a place that holds something else, and nobody else knows better', async () => {

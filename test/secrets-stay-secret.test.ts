@@ -32,6 +32,10 @@ const SECRETS: Readonly<Record<string, string>> = {
   TEMPORAL_API_KEY: birds('temporal'),
   CODEC_SERVER_TOKEN: birds('codec'),
   MODEL_GPT_API_KEY: birds('model'),
+  CLICKHOUSE_URL: `http://user:${birds('clickhouse')}@127.0.0.1:1/db`,
+  OTEL_EXPORTER_OTLP_ENDPOINT: `http://user:${birds('collector')}@127.0.0.1:1`,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://user:${birds('traces')}@127.0.0.1:1/v1/traces`,
+  OTEL_EXPORTER_OTLP_HEADERS: `authorization=${birds('otlp-headers')}`,
 };
 const AWAY = {
   KAFKA_BROKERS: '127.0.0.1:1', KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT', KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512', KAFKA_SASL_USERNAME: 'app',

@@ -8,6 +8,7 @@ import { openSlipQueue } from '../src/notify/open';
 import { keepRemembering } from '../src/notify/remember';
 import { runProcess } from '../src/process';
 import { openPlaceIndex } from '../src/replay/place-index';
+import { tracedChunk } from '../src/tracing/consumed';
 import { openMetrics } from './hosting';
 import { whenWhole } from './standing';
 
@@ -30,7 +31,7 @@ void runProcess('dispatcher', async (running) => {
   const deps = { db, producer, queue, log, codec: openCodec(config, db) };
   const options = {
     group: NOTIFICATIONS_GROUP, topics: noticedTopics(), fromBeginning: true, chunkMax: config.INGRESS_CHUNK_MAX,
-    onChunk: (chunk: Parameters<typeof dispatchChunk>[1]) => dispatchChunk(deps, chunk),
+    onChunk: (chunk: Parameters<typeof dispatchChunk>[1]) => tracedChunk(NOTIFICATIONS_GROUP, chunk, () => dispatchChunk(deps, chunk)),
   };
   const consumer = openConsumer(config, log, options, fail);
   await whenWhole(running, db, async () => {

@@ -3,6 +3,8 @@ import { openNotifier } from '../src/notify/notifier';
 import { openSlipQueue } from '../src/notify/open';
 import { openPresence } from '../src/notify/presence';
 import { runProcess } from '../src/process';
+import { QUEUE } from '../src/notify/queue';
+import { tracedSlips } from '../src/tracing/slips';
 import { openMetrics } from './hosting';
 
 /** Sends letters by SMTP, each at most once. Run as many as the mail server likes. */
@@ -16,5 +18,6 @@ void runProcess('notifier', async (running) => {
   const queue = openSlipQueue(config, log, fail);
   // Closed first: letters in hand still need the database and the sign of life.
   onStop(() => queue.stop());
-  await queue.take(openNotifier({ db, presence, log, smtp: { url: config.SMTP_URL, from: config.MAIL_FROM, timeoutMs: config.SMTP_TIMEOUT_MS } }));
+  const handle = openNotifier({ db, presence, log, smtp: { url: config.SMTP_URL, from: config.MAIL_FROM, timeoutMs: config.SMTP_TIMEOUT_MS } });
+  await queue.take(tracedSlips(handle, db, QUEUE));
 });

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import express, { type Express, type RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import type { Domain } from '../../workflows/kernel/definition';
+import { analyticsRoutes } from '../analytics/routes';
 import { openAuthenticator } from '../auth/authenticator';
 import { guardsOf } from '../auth/guard';
 import type { Config } from '../config';
@@ -12,6 +13,10 @@ import { itemRoutes } from '../items/routes';
 import type { Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { replayRoutes } from '../replay/routes';
+import { pushRoutes } from '../path/routes';
+import { traceRequests } from '../tracing/requests';
+import { logRequests } from './request-log';
+import { windowRoutes } from '../windows/routes';
 import { readBody } from './body';
 import { correlate, correlationOf } from './correlation';
 import { absenceNamed } from './database';
@@ -51,7 +56,7 @@ export function createApp(deps: ApiDeps): Express {
   app.disable('etag');
   app.enable('case sensitive routing');
 
-  app.use(timeRequests, securityHeaders, correlate);
+  app.use(traceRequests, logRequests(log), timeRequests, securityHeaders, correlate);
   const guards = guardsOf(openAuthenticator(config), config.ANYONE_NEEDS_TOKEN);
   app.use(...guards('viewer').map(forLive), gateway.middleware);
 
@@ -63,7 +68,7 @@ export function createApp(deps: ApiDeps): Express {
     { method: 'get', path: '/', needs: 'anyone', answer: () => startPage(domains) },
   ];
   const named = { ...deps, db: absenceNamed(deps.db) };
-  const routes = [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named), ...replayRoutes(named), ...eventDocsRoutes(config)];
+  const routes = [...own, ...domainRoutes(named, domains), ...itemRoutes(named), ...kafkaRoutes(named), ...deadLetterRoutes(named), ...replayRoutes(named), ...pushRoutes(config), ...analyticsRoutes(named), ...windowRoutes(config), ...eventDocsRoutes(config)];
   mount(app, guards, [...routes, ...docsRoutes(domains, routes, (needs) => guards(needs).length > 0)]);
 
   app.use(...guards('viewer'), (request) => {

@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client';
+import { openClickHouse } from '../analytics/clickhouse';
 import type { Config } from '../config';
 import { pingPostgres, type Queryable } from '../facts/postgres';
+import { checkWhole } from './whole';
 import { openKafka } from '../kafka/client';
 import { letGo } from '../kafka/let-go';
 import type { Producer } from '../kafka/port';
@@ -19,6 +21,7 @@ export interface OpenChecks {
  */
 export function openChecks(config: Config, log: Logger, db: Queryable, producer: Producer, temporal: Client): OpenChecks {
   const admin = openKafka(config, log, { retries: 0 }).admin();
+  const clickhouse = config.CLICKHOUSE_URL === undefined ? undefined : openClickHouse(config);
   return {
     checks: {
       async kafka() {
@@ -28,7 +31,9 @@ export function openChecks(config: Config, log: Logger, db: Queryable, producer:
       },
       temporal: () => pingTemporal(temporal),
       postgres: () => pingPostgres(db),
+      facts: () => checkWhole(db),
+      ...(clickhouse && { clickhouse: () => clickhouse.select('SELECT 1') }),
     },
-    close: () => letGo(admin, log),
+    close: async () => void (await Promise.all([letGo(admin, log), clickhouse?.close()])),
   };
 }

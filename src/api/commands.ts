@@ -8,6 +8,8 @@ import { headersOf } from '../kafka/cloudevents';
 import { AVRO_CONTENT_TYPE } from '../kafka/codec';
 import type { OutgoingRecord, Producer } from '../kafka/port';
 import { recentFormats, type WireFormats } from '../schemas/wire';
+import { kafkaAttributes } from '../tracing/messaging';
+import { inSpan } from '../tracing/tracing';
 import { askOf } from './ask';
 import { jsonReply, type Reply } from './reply';
 import { hold, letGo, markSent, otherBody, outgoing, submissionOf, type KeptRecord, type Submission } from './submissions';
@@ -148,7 +150,7 @@ async function sendWithin(producer: Producer, record: OutgoingRecord): Promise<v
     timer = setTimeout(() => reject(new FazendaError('FZ_KAFKA_AWAY', `no acknowledgement within ${SEND_TIMEOUT_MS} ms`)), SEND_TIMEOUT_MS);
   });
   try {
-    await Promise.race([producer.send([record]), late]);
+    await inSpan({ name: `send ${record.topic}`, kind: 'producer', attributes: kafkaAttributes('send', record.topic) }, () => Promise.race([producer.send([record]), late]));
   } finally {
     clearTimeout(timer);
   }

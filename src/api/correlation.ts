@@ -1,7 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 import { FazendaError } from '../errors';
+import { traceOf } from '../tracing/requests';
+import { traceparentText } from '../tracing/trace-context';
 
 /** Ids that callers send in headers: 1 to 255 visible ASCII characters, as HTTP field values allow. */
 const HEADER_ID = /^[\x21-\x7e]{1,255}$/;
@@ -42,13 +44,7 @@ export function correlationWasGiven(request: IncomingMessage): boolean {
   return request.headersDistinct[CORRELATION_HEADER] !== undefined;
 }
 
-/** https://www.w3.org/TR/trace-context/#traceparent-header: version 00, ids not all zero. */
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-/** The caller's trace where it has one; a faulty header is ignored, as the specification asks, and a new trace begins. */
+/** What the records of a request say of its trace: the caller's, or a new one; below the request's own span where that is recorded. */
 export function traceparentOf(request: IncomingMessage): string {
-  const given = request.headersDistinct['traceparent'];
-  const [one] = given ?? [];
-  if (given?.length === 1 && one !== undefined && TRACEPARENT.test(one)) return one;
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+  return traceparentText(traceOf(request));
 }

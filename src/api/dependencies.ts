@@ -1,22 +1,37 @@
 import { textOf } from '../errors';
 
-/** What the API cannot do its work without, by the name that `/readyz` gives it. */
-export type DependencyName = 'kafka' | 'temporal' | 'postgres';
+/** The systems that the API cannot do its work without. */
+export const SYSTEMS = ['kafka', 'temporal', 'postgres'] as const;
+/** All that `/readyz` names: beside the systems, whether the database still knows what the topics tell. */
+export const DEPENDENCIES = [...SYSTEMS, 'facts'] as const;
+export type DependencyName = (typeof DEPENDENCIES)[number];
+/** Named as well where it is to be there, and never a reason not to be ready. */
+export type OptionalName = 'clickhouse';
 
-export const DEPENDENCIES = ['kafka', 'temporal', 'postgres'] as const satisfies readonly DependencyName[];
+/**
+ * Each resolves while its system answers and rejects while it does not; a check has to end by itself. `facts` is
+ * asked of PostgreSQL, and only while that answers.
+ */
+export type Checks = Readonly<Record<DependencyName, () => Promise<unknown>>> & { readonly [Name in OptionalName]?: () => Promise<unknown> };
 
-/** Each resolves while its system answers and rejects while it does not; a check has to end by itself. */
-export type Checks = Readonly<Record<DependencyName, () => Promise<unknown>>>;
-
-export interface DependencyState {
-  readonly state: 'up' | 'away';
-  /** Since when it is in this state, ISO 8601 UTC. */
-  readonly since: string;
-  /** Why it is away. */
-  readonly reason?: string;
+/** Says of what is away since when it is, where that is known better than by who has seen it first. */
+export class AwaySince extends Error {
+  constructor(message: string, readonly since: Date) {
+    super(message);
+  }
 }
 
-export type DependencyStates = Readonly<Record<DependencyName, DependencyState>>;
+export interface DependencyState {
+  readonly state: 'up' | 'away' | 'unknown';
+  /** Since when it is in this state, ISO 8601 UTC. */
+  readonly since: string;
+  /** Why it is not up. */
+  readonly reason?: string;
+  /** True for what can be done without. */
+  readonly optional?: boolean;
+}
+
+export type DependencyStates = Readonly<Record<DependencyName, DependencyState>> & { readonly [Name in OptionalName]?: DependencyState };
 
 /** An answer is good for this long, so that probes cost the systems nothing, ms. */
 const FRESH_MS = 500;
@@ -34,14 +49,25 @@ export interface Watch {
 export function watchDependencies(checks: Checks): Watch {
   const started = new Date().toISOString();
   const unseen: DependencyState = { state: 'away', since: started, reason: 'not looked at yet' };
-  let states: DependencyStates = { kafka: unseen, temporal: unseen, postgres: unseen };
+  let states: DependencyStates = { kafka: unseen, temporal: unseen, postgres: unseen, facts: unknownFacts(started) };
   let lookedAt = 0;
   let looking: Promise<void> | undefined;
 
   async function look(): Promise<void> {
-    const seen = await Promise.all(DEPENDENCIES.map(async (name) => [name, await stateOf(checks[name], states[name])] as const));
-    states = Object.fromEntries(seen) as Record<DependencyName, DependencyState>;
+    const [kafka, temporal, [postgres, facts], clickhouse] = await Promise.all([stateOf(checks.kafka, states.kafka), stateOf(checks.temporal, states.temporal), store(), optional()]);
+    states = { kafka, temporal, postgres, facts, ...(clickhouse && { clickhouse }) };
     lookedAt = Date.now();
+  }
+
+  async function optional(): Promise<DependencyState | undefined> {
+    return checks.clickhouse && { ...(await stateOf(checks.clickhouse, states.clickhouse ?? unseen)), optional: true };
+  }
+
+  /** A database that is away says nothing of what it knows, which is not the same as having lost it. */
+  async function store(): Promise<readonly [DependencyState, DependencyState]> {
+    const postgres = await stateOf(checks.postgres, states.postgres);
+    if (postgres.state === 'up') return [postgres, await stateOf(checks.facts, states.facts)];
+    return [postgres, states.facts.state === 'unknown' ? states.facts : unknownFacts(new Date().toISOString())];
   }
 
   async function now(): Promise<DependencyStates> {
@@ -57,6 +83,10 @@ export function watchDependencies(checks: Checks): Watch {
   return { now, stop: () => clearInterval(timer) };
 }
 
+function unknownFacts(since: string): DependencyState {
+  return { state: 'unknown', since, reason: 'postgres says nothing of them' };
+}
+
 async function stateOf(check: () => Promise<unknown>, before: DependencyState): Promise<DependencyState> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -67,7 +97,7 @@ async function stateOf(check: () => Promise<unknown>, before: DependencyState): 
     await Promise.race([check(), late]);
     return { state: 'up', since: since('up') };
   } catch (thrown) {
-    return { state: 'away', since: since('away'), reason: textOf(thrown) };
+    return { state: 'away', since: thrown instanceof AwaySince ? thrown.since.toISOString() : since('away'), reason: textOf(thrown) };
   } finally {
     clearTimeout(timer);
   }

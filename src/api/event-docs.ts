@@ -20,7 +20,8 @@ interface Message {
   readonly summary: string;
   readonly contentType: string;
   readonly payload: object;
-  readonly 'x-avro-schema': object;
+  /** Of topics that can be written in Avro. */
+  readonly 'x-avro-schema'?: object;
 }
 
 interface AsyncApi {
@@ -43,7 +44,7 @@ function eventsPage({ info, channels, operations, components }: AsyncApi): Reply
 
 function messageHtml({ title, summary, contentType, payload, 'x-avro-schema': avro }: Message): string {
   return `<details id="${escapeHtml(title)}"><summary><span class="verb">${escapeHtml(title)}</span> ${escapeHtml(summary)}</summary>
-<p><code>${escapeHtml(contentType)}</code></p>${pretty('JSON Schema', payload)}${pretty('Avro', avro)}</details>`;
+<p><code>${escapeHtml(contentType)}</code></p>${pretty('JSON Schema', payload)}${avro ? pretty('Avro', avro) : ''}</details>`;
 }
 
 function pretty(title: string, value: unknown): string {

@@ -1,11 +1,10 @@
-import { AggregatorRegistry, Histogram, type MetricObjectWithValues, type MetricValue, type Registry } from 'prom-client';
+import { AggregatorRegistry, Gauge, Histogram, type Registry } from 'prom-client';
 import type { NextFunction, Request, Response } from 'express';
 import { textOf } from '../errors';
 import type { Logger } from '../log';
-import { registry } from '../metrics';
+import { ownMetrics, registry } from '../metrics';
+import type { PageMetric } from '../prometheus-text';
 import type { Reply } from './reply';
-
-type Metrics = MetricObjectWithValues<MetricValue<string>>[];
 
 /** A process that does not give its numbers by then is left out of the page, ms. */
 const PEER_TIMEOUT_MS = 1_000;
@@ -15,6 +14,13 @@ const requestSeconds = new Histogram({
   help: 'Time from a request to its answer, by route',
   labelNames: ['method', 'route', 'status'] as const,
   buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  registers: [registry],
+});
+
+const processUp = new Gauge({
+  name: 'fazenda_process_up',
+  help: 'Whether a process gave its metrics for this page: 1 or 0',
+  labelNames: ['peer'] as const,
   registers: [registry],
 });
 
@@ -28,21 +34,34 @@ export function timeRequests(request: Request, response: Response, next: NextFun
   next();
 }
 
-/** Prometheus text of this process and of its peers, one page; a peer that is away is left out and logged. */
+/** Another process, whose numbers are on this one's page. */
+interface Peer {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** `name=host:port`, or without the name, which then is where it is. */
+function peerOf(spelled: string): Peer {
+  const [, name, place = spelled] = /^([\w-]+)=(.+)$/.exec(spelled) ?? [];
+  return { name: name ?? place, url: /^https?:\/\//.test(place) ? place : `http://${place}` };
+}
+
+/** Prometheus text of this process and of its peers, one page; a peer that is away is left out, and the page says so. */
 export async function metricsPage(own: Registry, peers: readonly string[], log: Logger): Promise<Reply> {
-  const pages = await Promise.all([own.getMetricsAsJSON() as Promise<Metrics>, ...peers.map((peer) => peerMetrics(peer, log))]);
-  const text = await AggregatorRegistry.aggregate(pages).metrics();
+  const others = await Promise.all(peers.map(peerOf).map((peer) => peerMetrics(peer, log)));
+  const text = await AggregatorRegistry.aggregate([await ownMetrics(), ...others]).metrics();
   return { status: 200, headers: { 'content-type': own.contentType }, body: text };
 }
 
-async function peerMetrics(peer: string, log: Logger): Promise<Metrics> {
-  const base = /^https?:\/\//.test(peer) ? peer : `http://${peer}`;
+async function peerMetrics({ name: peer, url }: Peer, log: Logger): Promise<PageMetric[]> {
   try {
-    const answer = await fetch(new URL('/metrics.json', base), { signal: AbortSignal.timeout(PEER_TIMEOUT_MS) });
+    const answer = await fetch(new URL('/metrics.json', url), { signal: AbortSignal.timeout(PEER_TIMEOUT_MS) });
     const metrics: unknown = await answer.json();
     if (!Array.isArray(metrics)) throw new Error('its metrics are no list');
-    return metrics as Metrics;
+    processUp.set({ peer }, 1);
+    return metrics as PageMetric[];
   } catch (thrown) {
+    processUp.set({ peer }, 0);
     log.debug({ peer, cause: textOf(thrown) }, 'a process does not give its metrics');
     return [];
   }

@@ -2,9 +2,12 @@ import type { ZodType } from 'zod';
 import { z } from 'zod';
 import type { Domain, HttpCommand, HttpUpdate } from '../../workflows/kernel/definition';
 import { ERROR_CATALOGUE, type ErrorCode } from '../errors';
+import { analyticsOperations } from '../analytics/routes';
 import { deadLetterOperations } from '../deadletters/operations';
 import { itemOperations } from '../items/operations';
+import { pushOperations } from '../path/routes';
 import { replayOperations } from '../replay/routes';
+import { windowOperations } from '../windows/routes';
 import { kafkaOperations } from './kafka-routes';
 import type { Operation } from './operation';
 import { LIMIT_MAX, LIMIT_PRESET } from './paging';
@@ -53,7 +56,7 @@ export function openApiOf(domains: readonly Domain[]): Json {
 }
 
 /** What no domain's definition describes. */
-const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...deadLetterOperations];
+const OPERATIONS: readonly Operation[] = [...itemOperations, ...kafkaOperations, ...replayOperations, ...pushOperations, ...analyticsOperations, ...windowOperations, ...deadLetterOperations];
 
 function operationOf({ path, tag, summary, reads, body, answers, list, faults: codes }: Operation, schemas: Record<string, Json>): Json {
   const parameters = [...(path.includes('/:id') ? [ID] : []), ...READS[reads ?? 'nothing']];
@@ -141,6 +144,7 @@ const PROBLEM: Json = {
     errors: { type: 'array', items: { type: 'object', properties: { path: { type: 'string' }, message: { type: 'string' } } } },
     correlationId: { type: 'string' },
   },
+    traceId: { type: 'string', description: 'W3C trace id of the request, 32 hex digits; the answer\'s `traceresponse` names it too' },
 };
 const LIST: Json = {
   type: 'object', required: ['items', 'nextCursor'],
@@ -159,7 +163,17 @@ const PAGING: readonly Json[] = [
   { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: LIMIT_MAX, default: LIMIT_PRESET } },
   { name: 'cursor', in: 'query', description: 'nextCursor of the page before', schema: { type: 'string' } },
 ];
-const READS = { nothing: [], keyed: POST_HEADERS, correlation: [CORRELATION], page: PAGING } as const;
+const SPAN: readonly Json[] = [
+  { name: 'domain', in: 'query', description: 'Of one domain alone', schema: { type: 'string' } },
+  { name: 'from', in: 'query', description: 'Told at this instant or later, ISO 8601', schema: { type: 'string', format: 'date-time' } },
+  { name: 'until', in: 'query', description: 'Told before this instant', schema: { type: 'string', format: 'date-time' } },
+];
+const WINDOWS: readonly Json[] = [
+  { name: 'stream', in: 'query', required: true, description: 'Topic of the windows, as orders.stats.1m', schema: { type: 'string' } },
+  { name: 'from', in: 'query', description: 'Begun at this instant or later, ISO 8601', schema: { type: 'string', format: 'date-time' } },
+  { name: 'until', in: 'query', description: 'Begun before this instant', schema: { type: 'string', format: 'date-time' } },
+];
+const READS = { nothing: [], keyed: POST_HEADERS, correlation: [CORRELATION], page: PAGING, span: SPAN, windows: WINDOWS } as const;
 const PROBES: readonly (readonly [string, string])[] = [
   ['/livez', 'The process answers'],
   ['/readyz', 'Every dependency answers; 503 names who is away'],

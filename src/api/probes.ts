@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { Config } from '../config';
 import { FazendaError } from '../errors';
-import { DEPENDENCIES, type DependencyName, type Watch } from './dependencies';
+import { DEPENDENCIES, SYSTEMS, type DependencyName, type Watch } from './dependencies';
 import { problemReply } from './problem';
 import { jsonReply, type Reply } from './reply';
 
@@ -19,7 +19,9 @@ export async function readyz({ FAZENDA_READY_FILE }: Pick<Config, 'FAZENDA_READY
   if (ready) return jsonReply(200, { ready, away, dependencies });
 
   const detail = away.length > 0 ? `away: ${away.join(', ')}` : 'the start is not complete yet';
-  const next = away.length > 0 ? 'Wait: what is away is found again by itself.' : 'Wait until the start is complete.';
+  const next = away.includes('facts')
+    ? 'Run npx fazenda recover postgres: the topics have what the database lost.'
+    : away.length > 0 ? 'Wait: what is away is found again by itself.' : 'Wait until the start is complete.';
   const { headers, body } = problemReply(new FazendaError('FZ_PROCESS_UNREADY', detail), correlationId, { status: 503, next, ready, away, dependencies });
   return { status: 503, headers: { ...headers, 'retry-after': '1' }, body };
 }
@@ -31,7 +33,7 @@ export async function readyz({ FAZENDA_READY_FILE }: Pick<Config, 'FAZENDA_READY
 export async function health({ OBSERVABILITY__KAFKA_ENABLED }: Pick<Config, 'OBSERVABILITY__KAFKA_ENABLED'>, watch: Watch): Promise<Reply> {
   const states = await watch.now();
   const there = (name: DependencyName) => states[name].state === 'up' && (name !== 'kafka' || OBSERVABILITY__KAFKA_ENABLED);
-  const connected = DEPENDENCIES.map((name) => [name, there(name) ? 'connected' : 'disconnected'] as const);
+  const connected = SYSTEMS.map((name) => [name, there(name) ? 'connected' : 'disconnected'] as const);
   return jsonReply(200, { service: 'fazenda', ...Object.fromEntries(connected), uptimeS: Math.round(process.uptime()) });
 }
 

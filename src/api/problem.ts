@@ -1,6 +1,8 @@
 import type { NextFunction, Request, Response } from 'express';
 import { FazendaError, textOf, type ErrorCode } from '../errors';
 import type { Logger } from '../log';
+import { warnSparingly } from '../logging/sparing';
+import { currentTrace } from '../tracing/current';
 import { correlationOf } from './correlation';
 import { sendReply, type Reply } from './reply';
 
@@ -13,6 +15,7 @@ const RETRY_AFTER_S = 2;
 /** A fault as its caller reads it. `type` is stable and needs no network; the code is the last part of it. */
 export function problemReply(fault: FazendaError, correlationId: string, more: object = {}): Reply {
   const { code, message, kind, details } = fault;
+  const trace = currentTrace();
   const document = {
     type: `urn:fazenda:problem:${code}`,
     title: titleOf(code),
@@ -22,6 +25,7 @@ export function problemReply(fault: FazendaError, correlationId: string, more: o
     next: kind.next,
     ...(details.fields && { errors: details.fields }),
     correlationId,
+    ...(trace && { traceId: trace.traceId }),
     ...more,
   };
   const headers: Record<string, string> = { 'content-type': PROBLEM_TYPE };
@@ -57,7 +61,7 @@ const READING: Readonly<Record<string, ErrorCode>> = {
  */
 export function faultOf(thrown: unknown, log: Logger, correlationId: string): FazendaError {
   if (thrown instanceof FazendaError) {
-    if (thrown.kind.status >= 500) log.warn({ err: thrown, cause: textOf(thrown.cause), correlationId }, thrown.line);
+    if (thrown.kind.status >= 500) warnSparingly(log, thrown.code, { err: thrown, cause: textOf(thrown.cause), correlation_id: correlationId }, thrown.line);
     return thrown;
   }
   const code = READING[fieldOf(thrown, 'type') ?? ''];
@@ -67,7 +71,7 @@ export function faultOf(thrown: unknown, log: Logger, correlationId: string): Fa
   if (thrown instanceof Error && /^Z_/.test(fieldOf(thrown, 'code') ?? '')) {
     return new FazendaError('FZ_BODY_NOT_JSON', 'the body could not be decompressed', {}, thrown);
   }
-  log.error({ err: thrown, correlationId }, 'a request failed in a way nobody expected');
+  log.error({ err: thrown, correlation_id: correlationId }, 'a request failed in a way nobody expected');
   return new FazendaError('FZ_INTERNAL', 'something went wrong here', {}, thrown);
 }
 

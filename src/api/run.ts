@@ -4,6 +4,7 @@ import { openPool } from '../facts/postgres';
 import { PROMPT } from '../kafka/client';
 import { openProducer } from '../kafka/producer';
 import { registry } from '../metrics';
+import { openObserver } from '../observe/open';
 import type { Running } from '../process';
 import { lazyTemporal } from '../temporal/lazy';
 import { createApp } from './app';
@@ -34,6 +35,8 @@ export async function runApi({ config, log, onStop }: Pick<Running, 'config' | '
   const watch = watchDependencies(checks);
   onStop(watch.stop);
   onStop(keepHouse(db, log));
+  const observer = openObserver({ config, log, db, temporal, watch });
+  onStop(() => observer.stop());
   const index = openIndexer({ config, db, log });
   index.start();
   onStop(index.stop);

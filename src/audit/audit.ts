@@ -6,6 +6,7 @@ import type { Logger } from '../log';
 import { extentsOf } from '../replay/read-topics';
 import type { Difference, Found } from './kinds';
 import { lookAt, type AuditDeps, type Tellers } from './look';
+import { reckonUp } from './sums';
 import { isInSlice, slicesOf, type Slice } from './slices';
 import { SOURCES, type Source } from './sources';
 import { countFacts, factsById, idsOfFacts, pagesOfFacts, type Range } from './told-facts';
@@ -59,6 +60,7 @@ export async function audit(deps: AuditDeps, options: AuditOptions = {}): Promis
     options.onProgress?.(slices.length === 1 ? 'reading' : `reading slice ${slice.at + 1} of ${slice.of}`);
     await auditSlice(deps, options, slice, total);
   }
+  total.differences.push(...await reckonUp(deps.db, options.range ?? {}));
   const order = ({ aggregate, id, version = 0, kind }: Difference): string => JSON.stringify([aggregate, id, String(version).padStart(9, '0'), kind]);
   return { ...total, differences: total.differences.toSorted((one, other) => (order(one) < order(other) ? -1 : 1)) };
 }

@@ -1,5 +1,5 @@
 /** Those who tell of an aggregate; each could be wrong, and none is believed alone. */
-export type Teller = 'facts' | 'topics' | 'views' | 'temporal' | 's3';
+export type Teller = 'facts' | 'topics' | 'views' | 'temporal' | 's3' | 'books' | 'letters';
 
 /**
  * What `--repair` can do about a difference. `publish`: put the fact on its topic, same id, same bytes. `restore`:
@@ -41,11 +41,17 @@ export const KINDS = {
   'view-differs': { tellers: ['views', 'facts'], means: 'The row for readers says otherwise than the facts.', next: REPAIR, repair: 'view' },
   'view-orphan': { tellers: ['views', 'facts'], means: 'Readers are shown an aggregate of which there is no fact.', next: REPAIR, repair: 'view' },
   'run-missing': { tellers: ['temporal', 'facts'], means: 'A story is not over, and no workflow carries it.', next: `The sweeper starts it within a minute or two, or: ${REPAIR}`, repair: 'start' },
-  'run-lingers': { tellers: ['temporal', 'facts'], means: 'A story is over, and its workflow is still open.', next: 'See in the Temporal Web UI what it waits for, and that a worker runs; to terminate it is safe.' },
+  'run-lingers': { tellers: ['temporal', 'facts'], means: 'A story is over, and its workflow is still open with nobody at work on it.', next: 'See in the Temporal Web UI what it waits for, and that a worker runs; to terminate it is safe.' },
   'run-disagrees': { tellers: ['temporal', 'facts'], means: 'The workflow ended otherwise than the facts tell.', next: 'Facts may have been lost: restore them first, then audit again.' },
   'run-orphan': { tellers: ['facts', 'temporal'], means: 'A workflow carries a story of which there is no fact.', next: 'Facts may have been lost: npx fazenda recover postgres; if the story never began, terminate the workflow.' },
   'object-missing': { tellers: ['s3', 'facts'], means: 'A fact names an object that is not there.', next: 'audit --repair copies it from another object of the same hash; else restore a backup of the bucket.', repair: 'object' },
   'object-differs': { tellers: ['s3', 'facts'], means: 'An object is not what the fact says that was stored.', next: 'Somebody wrote over it: restore it from a backup of the bucket.' },
+  'book-missing': { tellers: ['books', 'facts'], means: 'The facts tell of an effect on our own tables that these do not show.', next: 'Somebody deleted the row: look whether the pieces were put back too, and enter it by hand, or restore a backup.' },
+  'book-differs': { tellers: ['books', 'facts'], means: 'Our own tables show an effect otherwise than the facts tell it, or one of which they tell nothing.', next: 'Somebody wrote to the table by hand: correct it, or restore a backup.' },
+  'sum-wrong': { tellers: ['books'], means: 'What was there is not what is left of it and what went.', next: 'Somebody wrote to the table by hand: count what is there, and correct the row.' },
+  'letter-missing': { tellers: ['letters', 'facts'], means: 'A fact that people are told of was taken in, and there is no letter about it.', next: 'Somebody deleted the row: look in the mail server whether it went out, and write to them where it did not.' },
+  'letter-differs': { tellers: ['letters', 'facts'], means: 'The letter under the id of a fact is about another one.', next: 'Somebody wrote to the table by hand: correct it, or restore a backup.' },
+  'letter-orphan': { tellers: ['letters', 'facts'], means: 'There is a letter about a fact that is not stored.', next: 'If it was sent, somebody was told what never was: find who entered it.' },
 } as const satisfies Record<string, Kind>;
 
 export type DifferenceKind = keyof typeof KINDS;

@@ -4,6 +4,7 @@ import type { AnyState, Placed } from '../../workflows/kernel/lifecycle';
 import type { Config } from '../config';
 import type { StoredFact } from '../facts/read';
 import type { Logger } from '../log';
+import { NOTIFICATIONS_GROUP } from '../notify/compose';
 import { recentFormats } from '../schemas/wire';
 import type { ObjectStore } from '../storage/s3';
 import { judgeFacts } from './compare-facts';
@@ -11,6 +12,8 @@ import { compareRuns } from './compare-runs';
 import { compareTopics } from './compare-topics';
 import type { Found } from './kinds';
 import type { Source } from './sources';
+import { compareBooks } from './told-books';
+import { compareLetters } from './told-letters';
 import { compareObjects } from './told-objects';
 import type { TopicTeller } from './told-records';
 import type { RunTeller } from './told-runs';
@@ -58,5 +61,10 @@ export async function lookAt(
     for (const { id, state } of states) add(id, compareRuns(domain, id, state, said?.get(id) ?? { aboard: false }));
   }
   for (const [id, found] of await compareObjects(store, source, [...byId.values()].flat())) add(id, found);
+  // What follows from the facts is held against them once they are in doubt themselves no more.
+  const sure = new Map([...byId].filter(([id, facts]) => facts.length > 0 && !all.has(id)));
+  const noticed = ({ id, version }: StoredFact): boolean =>
+    topics.of(source.name, id)?.tellings.get(version)?.some(({ place }) => clock.taken(NOTIFICATIONS_GROUP, place) && !topics.dead(place)) ?? false;
+  for (const [id, found] of [...await compareBooks(db, source, sure), ...await compareLetters(db, source, sure, noticed)]) add(id, found);
   return all;
 }

@@ -36,7 +36,13 @@ export interface Told {
 
 /** The latest workflow of an aggregate's own name, if Temporal still knows one, and whether a lane carries it now. */
 export interface RunSaid {
-  readonly own?: { readonly runId: string; readonly open: boolean; readonly status: string };
+  readonly own?: {
+    readonly runId: string;
+    readonly open: boolean;
+    readonly status: string;
+    /** A worker is at work on it this moment. Where it was only listed, nothing is known. */
+    readonly inHand?: boolean;
+  };
   /** What that workflow answered; only of one that has completed. */
   readonly result?: { readonly status: string; readonly version: number };
   readonly aboard: boolean;

@@ -7,6 +7,7 @@ import { deadLetterTopic } from '../kafka/client';
 import type { Codec } from '../kafka/codec';
 import type { IncomingRecord } from '../kafka/port';
 import type { Logger } from '../log';
+import { noticedTopics } from '../notify/dispatch';
 import { extentsOf, readTopics } from '../replay/read-topics';
 import type { Difference } from './kinds';
 import { SOURCES, type Source } from './sources';
@@ -44,7 +45,7 @@ export class TopicTeller {
   /** Reads to where the topics end now. @throws FazendaError FZ_KAFKA_AWAY, FZ_SCHEMA_REGISTRY_AWAY */
   async readOn(): Promise<void> {
     const doors = [...this.carried].flatMap(([topic, { door }]) => (door ? [topic] : []));
-    const topics = [...this.carried.keys(), ...doors.map(deadLetterTopic)];
+    const topics = [...this.carried.keys(), ...[...doors, ...noticedTopics()].map(deadLetterTopic)];
     const extents = await extentsOf(this.config, this.log, topics);
     for (const { topic, partition, low } of extents) this.lows.set(`${topic}/${partition}`, low);
     for await (const records of readTopics(this.config, this.log, topics, this.ends)) {

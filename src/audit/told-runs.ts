@@ -1,4 +1,5 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
 import type { Domain } from '../../workflows/kernel/definition';
 import { workflowId } from '../facts/identity';
 import { ABOARD_ATTRIBUTES } from '../temporal/attributes';
@@ -44,8 +45,8 @@ export class RunTeller {
     await this.listLanes();
     await inTurn(ids, AT_ONCE, async (id) => {
       try {
-        const { runId, status, startTime } = await this.temporal.workflow.getHandle(workflowId(this.domain.name, id)).describe();
-        this.own.set(id, { runId, status: status.name, open: status.name === 'RUNNING', startedAt: startTime.getTime() });
+        const run = await this.temporal.workflow.getHandle(workflowId(this.domain.name, id)).describe();
+        this.own.set(id, { runId: run.runId, status: run.status.name, open: run.status.name === 'RUNNING', startedAt: run.startTime.getTime(), inHand: isInHand(run) });
       } catch (thrown) {
         if (!(thrown instanceof WorkflowNotFoundError)) throw thrown;
         this.own.delete(id);
@@ -95,6 +96,11 @@ export class RunTeller {
     }
     this.aboard = aboard;
   }
+}
+
+/** A worker has its task in hand: Temporal takes it back where it is not done in time. */
+function isInHand({ raw: { pendingWorkflowTask: task } }: WorkflowExecutionDescription): boolean {
+  return task?.state === temporal.api.enums.v1.PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED;
 }
 
 function isEnding(answer: unknown): answer is { status: string; version: number } {

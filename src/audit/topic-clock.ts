@@ -4,11 +4,19 @@ import { FazendaError, textOf } from '../errors';
 import { clusterName, openKafka, PROMPT } from '../kafka/client';
 import { describeTopics } from '../kafka/topics';
 import type { Logger } from '../log';
+import { NOTIFICATIONS_GROUP } from '../notify/compose';
+import { noticedTopics } from '../notify/dispatch';
 
 /** A broker forgets whole segments, some time after they are due. */
 const FORGETS_LATE_MS = 3_600_000;
 
-/** How far the doors have come, and how far back the topics remember. */
+/** Who makes something of what he reads: a story, or a letter. */
+const READERS = [
+  ...domains.flatMap(({ doors }) => doors.filter(({ kind }) => kind === 'start')),
+  ...noticedTopics().map((topic) => ({ topic, group: NOTIFICATIONS_GROUP })),
+];
+
+/** How far the readers have come, and how far back the topics remember. */
 export class TopicClock {
   private readonly committed = new Map<string, bigint>();
   private readonly retentionMs = new Map<string, number>();
@@ -24,8 +32,7 @@ export class TopicClock {
     try {
       if (this.retentionMs.size === 0) for (const { topic, retentionMs } of await describeTopics(this.config, this.log)) this.retentionMs.set(topic, retentionMs);
       await admin.connect();
-      for (const { topic, group, kind } of domains.flatMap(({ doors }) => doors)) {
-        if (kind !== 'start') continue;
+      for (const { topic, group } of READERS) {
         const [taken] = await admin.fetchOffsets({ groupId: clusterName(this.config, group), topics: [clusterName(this.config, topic)] });
         for (const { partition, offset } of taken?.partitions ?? []) this.committed.set(`${group} ${topic}/${partition}`, BigInt(offset));
       }

@@ -54,7 +54,7 @@ export function isNamed(variables: readonly string[], env: NodeJS.ProcessEnv = p
 
 function environmentOf(endpoints: Endpoints | undefined): NodeJS.ProcessEnv {
   if (!endpoints) return {};
-  const { kafka, temporal, temporalNamespace, postgres, s3, redis, amqp, smtp, schemaRegistry } = endpoints;
+  const { kafka, temporal, temporalNamespace, postgres, s3, redis, amqp, smtp, schemaRegistry, clickhouse } = endpoints;
   return {
     ...(kafka && { KAFKA_BROKERS: kafka }),
     ...(temporal && { TEMPORAL_ADDRESS: temporal }),
@@ -63,6 +63,7 @@ function environmentOf(endpoints: Endpoints | undefined): NodeJS.ProcessEnv {
     ...(redis && { REDIS_URL: redis }),
     ...(amqp && { AMQP_URL: amqp }),
     ...(smtp && { SMTP_URL: smtp }),
+    ...(clickhouse && { CLICKHOUSE_URL: clickhouse }),
     ...(schemaRegistry && { SCHEMA_REGISTRY_URL: schemaRegistry }),
     ...(s3 && {
       S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket, S3_REGION: s3.region,

@@ -1,4 +1,5 @@
 import type { Step } from '../facts/folded';
+import type { Path } from '../path/line';
 
 /** How steps of a story stand on a terminal. */
 
@@ -15,6 +16,16 @@ export function stepLine(step: Step, before: Step | undefined, says = ''): strin
     step.event.padEnd(EVENT_WIDTH), step.status.padEnd(STATUS_WIDTH), says,
   ];
   return columns.join('  ').trimEnd();
+}
+
+/** `2026-01-01T10:00:01.120Z    +61 ms  Kafka       2 TaskAssigned is at …`: when, how long after it was accepted, who says it. */
+export function pathLines(lines: Path['lines']): string[] {
+  const rows = lines.map(({ at, sinceAcceptedMs: since, teller, text }) => ({
+    at: at ?? '', since: since === null ? '' : `${since < 0 ? '−' : '+'}${Math.abs(since)} ms`, teller, text,
+  }));
+  const width = (of: (row: (typeof rows)[number]) => string): number => Math.max(0, ...rows.map((row) => of(row).length));
+  const [at, since, teller] = [width((row) => row.at), width((row) => row.since), width((row) => row.teller)];
+  return rows.map((row) => `  ${row.at.padEnd(at)}  ${row.since.padStart(since)}  ${row.teller.padEnd(teller)}  ${row.text}`.trimEnd());
 }
 
 /** Time between two instants, in the unit that suits it. */

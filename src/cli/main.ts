@@ -5,11 +5,13 @@ import { auditCommand } from './audit';
 import { devCommand } from './dev';
 import { dlqCommand } from './dlq';
 import { doctorCommand } from './doctor';
+import { logsCommand } from './logs';
 import { migrateCommand } from './migrate';
 import { rebuildCommand } from './rebuild';
 import { recoverCommand } from './recover';
 import { replayCommand } from './replay';
 import { schemasCommand } from './schemas';
+import { statsCommand } from './stats';
 import { storyCommand } from './story';
 import { submitCommand } from './submit';
 import { topicsCommand } from './topics';
@@ -39,7 +41,9 @@ function makeProgram(): Command {
   rebuildCommand(program);
   auditCommand(program);
   recoverCommand(program);
+  statsCommand(program);
   schemasCommand(program);
+  logsCommand(program);
   doctorCommand(program);
   return program;
 }

@@ -14,6 +14,11 @@ export class Voice {
     if (!this.json) this.write(`${text}\n`);
   }
 
+  /** A document of its own on its own line, for programs that read as it comes. */
+  raw(json: string): void {
+    this.write(`${json}\n`);
+  }
+
   /** What came of it. Said once, at the end. */
   result(document: object, text = ''): void {
     if (this.json) this.write(`${JSON.stringify(document, null, 2)}\n`);

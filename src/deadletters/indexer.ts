@@ -44,8 +44,8 @@ export function openIndexer({ config, db, log }: IndexerDeps): { start(): void; 
     if (stopped) return;
     [epoch, ailing] = [now, false];
     const options = {
-      group: `dead-letter-index-${now}`,
-      topics: [...topicNames().deadLetters, REDRIVES_TOPIC],
+      group: groupOf(now),
+      topics: indexTopics(),
       fromBeginning: true,
       chunkMax: CHUNK_MAX,
       onChunk: (chunk: Chunk) => indexChunk(db, chunk),
@@ -73,6 +73,21 @@ export function openIndexer({ config, db, log }: IndexerDeps): { start(): void; 
       await consumer?.stop();
     },
   };
+}
+
+function groupOf(epoch: string): string {
+  return `dead-letter-index-${epoch}`;
+}
+
+/** The group that fills the index as it is now. */
+export async function indexGroup(db: Queryable): Promise<string> {
+  const { rows } = await db.query<{ epoch: string }>('SELECT epoch::text FROM dead_letter_index');
+  return groupOf(rows[0]?.epoch ?? '');
+}
+
+/** What it reads. */
+export function indexTopics(): string[] {
+  return [...topicNames().deadLetters, REDRIVES_TOPIC];
 }
 
 /** One by one: the largest of them decides how much memory that takes. */

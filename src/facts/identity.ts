@@ -24,6 +24,11 @@ export function commandId(domain: string, aggregateId: string, type: string): st
   return uuidv5(`${domain}/${aggregateId}/${type}`);
 }
 
+/** `ce_id` of what is said of a window in its n-th revision. */
+export function windowId(stream: string, start: string, revision: number): string {
+  return uuidv5(`windows/${stream}/${start}/${revision}`);
+}
+
 /** The workflow that is named after an aggregate. */
 export function workflowId(domain: string, aggregateId: string): string {
   return `${domain}/${aggregateId}`;

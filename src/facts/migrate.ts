@@ -5,6 +5,7 @@ import { DEAD_LETTERS } from '../deadletters/table';
 import { NOTIFICATIONS } from '../notify/table';
 import { FACT_PLACES } from '../replay/places';
 import { WIRE_FORMATS } from '../schemas/table';
+import { WINDOW_RESULTS } from '../windows/table';
 import { MECHANISM_TABLES } from './schema';
 import { STANDING } from './standing';
 
@@ -17,7 +18,7 @@ export async function migrate(pool: Pool): Promise<void> {
   try {
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    for (const sql of [...MECHANISM_TABLES, STANDING, WIRE_FORMATS, NOTIFICATIONS, DEAD_LETTERS, FACT_PLACES, ...[...domains, ...entities].flatMap((one) => one.tables)]) await client.query(sql);
+    for (const sql of [...MECHANISM_TABLES, STANDING, WIRE_FORMATS, NOTIFICATIONS, DEAD_LETTERS, FACT_PLACES, WINDOW_RESULTS, ...[...domains, ...entities].flatMap((one) => one.tables)]) await client.query(sql);
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK');

@@ -1,6 +1,8 @@
 import { Pool, types, type QueryResult, type QueryResultRow } from 'pg';
+import { Gauge } from 'prom-client';
 import type { Config } from '../config';
 import { FazendaError } from '../errors';
+import { registry } from '../metrics';
 
 // Views keep UTC in columns without a zone, as their contract says; the driver would read them as local time.
 types.setTypeParser(types.builtins.TIMESTAMP, (text) => new Date(`${text.replace(' ', 'T')}Z`));
@@ -17,8 +19,25 @@ export function openPool(config: Config, name: string, max = config.DATABASE_POO
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
+  pools.add(pool);
   return pool;
 }
+
+const pools = new Set<Pool>();
+
+new Gauge({
+  name: 'fazenda_postgres_connections',
+  help: 'Connections of the pools of this process, and requests that wait for one',
+  labelNames: ['state'] as const,
+  registers: [registry],
+  collect() {
+    for (const pool of pools) if (pool.ended) pools.delete(pool);
+    const sum = (of: (pool: Pool) => number): number => [...pools].reduce((all, pool) => all + of(pool), 0);
+    this.set({ state: 'open' }, sum((pool) => pool.totalCount));
+    this.set({ state: 'idle' }, sum((pool) => pool.idleCount));
+    this.set({ state: 'waiting' }, sum((pool) => pool.waitingCount));
+  },
+});
 
 /** A statement that each connection plans once and keeps; its name stands for its text. */
 export interface Prepared {

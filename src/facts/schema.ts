@@ -30,6 +30,10 @@ CREATE TABLE IF NOT EXISTS facts (
 );
 -- What a story must know and its topic's readers were not promised; published as a header.
 ALTER TABLE facts ADD COLUMN IF NOT EXISTS context JSON;
+-- When the row was written, which a recovery does once more; \`at\` is the fact's own time and never changes. In two
+-- steps, because a default that is given with the column would be said of all older rows too.
+ALTER TABLE facts ADD COLUMN IF NOT EXISTS stored_at TIMESTAMPTZ(3);
+ALTER TABLE facts ALTER COLUMN stored_at SET DEFAULT clock_timestamp();
 CREATE INDEX IF NOT EXISTS facts_unpublished ON facts (seq) WHERE published_at IS NULL;
 `;
 

@@ -32,8 +32,13 @@ export async function setStanding(db: Queryable, state: Standing): Promise<void>
 }
 
 export async function standing(db: Queryable): Promise<Standing> {
-  const { rows } = await db.query<{ state: Standing }>('SELECT state FROM store_standing');
-  return rows[0]?.state ?? 'new';
+  return (await standingSince(db)).state;
+}
+
+/** How it stands, and since when. */
+export async function standingSince(db: Queryable): Promise<{ readonly state: Standing; readonly since: Date }> {
+  const { rows } = await db.query<{ state: Standing; since: Date }>('SELECT state, changed_at AS since FROM store_standing');
+  return rows[0] ?? { state: 'new', since: new Date() };
 }
 
 /** A place among those who take records in, which a recovery respects. */

@@ -8,6 +8,7 @@ import { factsOfMany, lastVersions, type StoredFact } from '../facts/read';
 import { keyOfTelling, tellFacts, type Telling, type Told } from '../facts/tell';
 import { grouped } from '../grouped';
 import { inTurn } from '../in-turn';
+import { timed } from '../outside';
 import { startOwnWorkflow, startWithMail, type Beginning } from '../temporal/start';
 import type { StartStories } from './lanes';
 import type { Sorted } from './sort';
@@ -57,7 +58,7 @@ export async function admitStarts(
   deps: AdmitDeps, domain: Domain, starts: readonly Start[], fresh: Set<string> = new Set(),
 ): Promise<ReadonlyMap<string, string>> {
   const { db, hint, tell = (of, tellings) => tellFacts(db, of, tellings) } = deps;
-  const told = await tell(domain, starts.map((start) => tellingOf(domain, start)));
+  const told = await timed('postgres', 'admit', () => tell(domain, starts.map((start) => tellingOf(domain, start))));
   if (told.stored.size > 0) hint();
   const keyed = starts.map((start) => ({ start, key: keyOfTelling(start) }));
   const first = keyed.filter(({ key }) => told.stored.has(key)).map(({ start }) => beginningOf(start));

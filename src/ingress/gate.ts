@@ -1,5 +1,6 @@
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Queryable } from '../facts/postgres';
+import { gateWaiting } from '../metrics';
 
 /** How often a door that waits looks again, ms. */
 const LOOK_AGAIN_MS = 100;
@@ -23,14 +24,20 @@ export class Gate {
 
   /** Waits until there is room for `wanted` more, or until nobody needs it any longer. */
   async enter(wanted: number, stale: () => boolean): Promise<void> {
-    while (!stale()) {
-      if (Date.now() - this.countedAt > FRESH_MS) await this.count();
-      if (this.working === 0 || this.working + wanted <= this.openMax) {
-        this.working += wanted;
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    if (await this.room(wanted)) return;
+    gateWaiting.inc({ domain: this.domain.name });
+    try {
+      while (!stale() && !(await this.room(wanted))) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    } finally {
+      gateWaiting.dec({ domain: this.domain.name });
     }
+  }
+
+  private async room(wanted: number): Promise<boolean> {
+    if (Date.now() - this.countedAt > FRESH_MS) await this.count();
+    if (this.working > 0 && this.working + wanted > this.openMax) return false;
+    this.working += wanted;
+    return true;
   }
 
   private async count(): Promise<void> {

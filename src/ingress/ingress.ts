@@ -5,12 +5,14 @@ import { openCodec, type Codec } from '../kafka/codec';
 import { openConsumer } from '../kafka/consumer';
 import type { Chunk, Consumer, IncomingRecord, Producer } from '../kafka/port';
 import type { Logger } from '../log';
-import { ingressRecords } from '../metrics';
+import { aboutRecord, storyIds } from '../logging/story';
+import { chunkRecords, chunkSeconds, deadLettered, ingressRecords } from '../metrics';
 import { admitMail, admitStarts, startAlone, tellTogether, type AdmitDeps } from './admit';
 import { deadLetterOf } from './deadletters';
 import { Gate } from './gate';
 import { openLanes } from './lanes';
 import { sortRecord, type Sorted } from './sort';
+import { inIngressSpans } from '../tracing/admitted';
 
 /** What a Kafka record can become; exactly one of these, and until then it waits. */
 export type Fate = 'started' | 'signalled' | 'duplicate' | 'filtered' | 'dead_lettered';
@@ -60,10 +62,19 @@ const startedBy = new WeakMap<Chunk, Set<string>>();
  * Gives every record of a chunk its fate. It throws only for what would hit any record (Temporal,
  * PostgreSQL, the schema registry or Kafka away): then nothing is counted, no offset moves, and the chunk comes again.
  */
-export async function takeChunk(deps: IngressDeps, { domain, door, gate }: Entry, chunk: Chunk): Promise<void> {
+export async function takeChunk(deps: IngressDeps, entry: Entry, chunk: Chunk): Promise<void> {
   const { codec = openCodec(deps.config, deps.db) } = deps;
+  const { domain, door } = entry;
+  const began = performance.now();
   await codec.learn(chunk.records);
   const sorted = chunk.records.map((record) => sortRecord(domain, door, record, codec));
+  await inIngressSpans(door.group, chunk, sorted, (traced) => giveFates(deps, entry, chunk, traced));
+  chunkRecords.observe({ topic: door.topic }, chunk.records.length);
+  chunkSeconds.observe({ topic: door.topic }, (performance.now() - began) / 1_000);
+}
+
+/** @returns the fate of each record, in their order */
+async function giveFates(deps: IngressDeps, { domain, door, gate }: Entry, chunk: Chunk, sorted: readonly Sorted[]): Promise<Fate[]> {
   const starts = firstOfEach(sorted.filter((one) => one.kind === 'start'));
   if (starts.length > 0) await gate.enter(starts.length, chunk.stale);
   if (chunk.stale()) throw new FazendaError('FZ_KAFKA_AWAY', 'the partition moved to another member');
@@ -81,11 +92,17 @@ export async function takeChunk(deps: IngressDeps, { domain, door, gate }: Entry
   });
   await deps.producer.send(dead.map(({ record, error }) => deadLetterOf(record, error, door.group, new Date())));
   for (const { record, error } of dead) {
-    deps.log.warn({ topic: record.topic, partition: record.partition, offset: record.offset, code: error.code }, error.message);
+    deadLettered.inc({ topic: record.topic, group: door.group, code: error.code });
+    deps.log.warn({ ...aboutRecord(record), group: door.group, code: error.code }, error.message);
   }
 
   const counted = new Set<string>();
-  for (const one of sorted) ingressRecords.inc({ topic: door.topic, fate: fateOf(one) });
+  const fates = sorted.map(fateOf);
+  const sums = new Map<Fate, number>();
+  for (const fate of fates) sums.set(fate, (sums.get(fate) ?? 0) + 1);
+  for (const [fate, records] of sums) ingressRecords.inc({ topic: door.topic, fate }, records);
+  if (deps.log.isLevelEnabled('debug')) sorted.forEach((one, at) => deps.log.debug({ ...aboutSorted(domain, one), fate: fates[at] }, 'taken in'));
+  return fates;
 
   function fateOf(one: Sorted): Fate {
     if (one.kind === 'filtered') return 'filtered';
@@ -96,6 +113,13 @@ export async function takeChunk(deps: IngressDeps, { domain, door, gate }: Entry
     counted.add(one.id);
     return 'started';
   }
+}
+
+/** Whose story a record is, as it was read: the ids of a start are those that its first fact keeps. */
+function aboutSorted({ name: domain }: Domain, one: Sorted): object {
+  const about = aboutRecord(one.record);
+  if (one.kind === 'start') return { ...about, ...storyIds(one.origin), domain, aggregate_id: one.id };
+  return one.kind === 'mail' ? { ...about, domain, aggregate_id: one.id } : about;
 }
 
 function firstOfEach<One extends { id: string }>(all: readonly One[]): One[] {

@@ -6,14 +6,14 @@ import { jsonReply, type Reply } from '../api/reply';
 import { listRows } from '../api/resources';
 import type { Row } from '../api/rows';
 import { idOf, withKey, type Route } from '../api/routes';
-import { nameOf } from '../auth/caller';
+import { callerOf, keptTo, nameOf } from '../auth/caller';
 import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
 import { openHint } from '../facts/hint';
 import type { Queryable } from '../facts/postgres';
 import type { Logger } from '../log';
 import { itemChanges, newItem, type ItemChanges, type NewItem } from './messages';
-import { openItems, type ItemCall, type ItemRow } from './store';
+import { openItems, unknownItem, type ItemCall, type ItemRow } from './store';
 
 export const ITEMS_PATH = '/v1/items';
 
@@ -43,13 +43,14 @@ export function itemRoutes({ config, db, log }: ItemRouteDeps): Route[] {
         });
       },
     },
-    { method: 'get', path: ITEMS_PATH, needs: 'viewer', answer: (request) => listRows(db, { table: 'items', show }, request.query) },
+    { method: 'get', path: ITEMS_PATH, needs: 'viewer', answer: (request) => listRows(db, { table: 'items', owner: 'created_by', show }, request.query, keptTo(callerOf(request))) },
     {
       method: 'get',
       path: one,
       needs: 'viewer',
       async answer(request) {
         const row = await items.read(idOf(request));
+        owned(request)(row);
         if (matches(request.headers['if-none-match'], etagOf(row))) return { status: 304, headers: headersOf(row), body: '' };
         return itemReply(200, row);
       },
@@ -60,7 +61,7 @@ export function itemRoutes({ config, db, log }: ItemRouteDeps): Route[] {
       needs: 'submitter',
       async answer(request, response) {
         const changes = validBody(itemChanges, parseBody(request.body)) as ItemChanges;
-        return itemReply(200, await items.update(idOf(request), changes, callOf(request, response), ifMatch(request)));
+        return itemReply(200, await items.update(idOf(request), changes, callOf(request, response), mayChange(request)));
       },
     },
     {
@@ -68,7 +69,7 @@ export function itemRoutes({ config, db, log }: ItemRouteDeps): Route[] {
       path: one,
       needs: 'submitter',
       async answer(request, response) {
-        await items.remove(idOf(request), callOf(request, response), ifMatch(request));
+        await items.remove(idOf(request), callOf(request, response), mayChange(request));
         return { status: 204, headers: {}, body: '' };
       },
     },
@@ -79,6 +80,23 @@ export function itemRoutes({ config, db, log }: ItemRouteDeps): Route[] {
 function callOf(request: Request, response: Response): ItemCall {
   const userId = nameOf(request, headerId(request, 'x-user-id')) ?? 'anonymous';
   return { userId, correlationId: correlationOf(response), traceparent: traceparentOf(request) };
+}
+
+/** Who made an item is its owner: to a submitter, those of others are not there (docs/access.md). */
+function owned(request: Request): (row: ItemRow) => void {
+  const only = keptTo(callerOf(request));
+  return ({ id, created_by }) => {
+    if (only !== undefined && created_by !== only) unknownItem(id);
+  };
+}
+
+/** What is not there for the caller has no version to speak of, either. */
+function mayChange(request: Request): (row: ItemRow) => void {
+  const [isTheirs, isAsSeen] = [owned(request), ifMatch(request)];
+  return (row) => {
+    isTheirs(row);
+    isAsSeen(row);
+  };
 }
 
 /** Refuses a change of another version than the caller saw, where it says which one that was. */

@@ -59,7 +59,7 @@ const REMOVE: Prepared = { name: 'item remove', text: toldWith('DELETE FROM item
 export function openItems(db: Queryable, tells: boolean, hint: () => void): ItemStore {
   async function read(id: string): Promise<ItemRow> {
     const row = (await oneRow(db, 'SELECT * FROM items WHERE id = $1', [id])) as ItemRow | undefined;
-    return row ?? unknown(id);
+    return row ?? unknownItem(id);
   }
 
   /** Makes a change of the row as it was read, again where it was changed in between: its event names its version. */
@@ -121,6 +121,7 @@ export function openItems(db: Queryable, tells: boolean, hint: () => void): Item
   };
 }
 
-function unknown(id: string): never {
+/** @throws FazendaError FZ_NOT_FOUND: the same for an item that nobody has and for one that is another's */
+export function unknownItem(id: string): never {
   throw new FazendaError('FZ_NOT_FOUND', `there is no item ${id}`);
 }

@@ -13,5 +13,6 @@ CREATE TABLE IF NOT EXISTS items (
   version INTEGER NOT NULL,
   told INTEGER NOT NULL
 );
+CREATE INDEX IF NOT EXISTS items_of_owner ON items (created_by, created_at DESC);
 CREATE INDEX IF NOT EXISTS items_newest ON items (created_at DESC, id DESC);
 `;

@@ -26,8 +26,8 @@ export function openKafka(config: Config, log: Logger, retry: NonNullable<KafkaC
 }
 
 /** kafkajs calls many a passing thing an error; what matters comes to us as a rejection. So: debug. */
-function passOn(log: Logger, { namespace, log: { message, error } }: LogEntry): void {
-  log.debug({ kafkajs: namespace, error: error as unknown }, message);
+function passOn(log: Logger, { namespace, log: { message, error, timestamp: _ours, logger: _kafkajs, ...rest } }: LogEntry): void {
+  log.debug({ kafkajs: namespace, ...rest, error: error as unknown }, message);
 }
 
 export type Naming = Pick<Config, 'KAFKA_TOPIC_PREFIX' | 'kafkaNames'>;

@@ -3,6 +3,9 @@ import type { Config } from '../config';
 import { textOf } from '../errors';
 import { grouped } from '../grouped';
 import type { Logger } from '../log';
+import { warnSparingly } from '../logging/sparing';
+import { waitingPartitions } from '../metrics';
+import { causeOf } from '../outside';
 import { clusterName, contractName, openKafka } from './client';
 import type { Chunk, Consumer, ConsumerOptions, IncomingRecord, Lag, OutgoingRecord } from './port';
 import { watchProgress } from './watchdog';
@@ -99,7 +102,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         if (!last || stale() || !(await untilDone(chunkOf(topic, batch, messages, stale)))) break;
         resolveOffset(last.offset);
         await commit([{ offset: { topic: batch.topic, partition: batch.partition, offset: offsetAfter(last.offset) }, payload }]);
-        watchdog.progressed(Number(last.timestamp), topic);
+        watchdog.progressed();
       }
     } finally {
       clearInterval(beat);
@@ -110,16 +113,26 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
 
   /** False when the partition was lost before the chunk was done. */
   async function untilDone(chunk: Chunk): Promise<boolean> {
+    let waiting: { group: string; topic: string; cause: string } | undefined;
+    const waitsFor = (cause?: string): void => {
+      if (waiting) waitingPartitions.dec(waiting);
+      waiting = cause === undefined ? undefined : { group: options.group, topic: chunk.topic, cause };
+      if (waiting) waitingPartitions.inc(waiting);
+    };
     for (let waitMs = BACK_OFF_FIRST_MS; !chunk.stale(); waitMs = Math.min(waitMs * 2, BACK_OFF_MOST_MS)) {
       try {
         await options.onChunk(chunk);
+        waitsFor();
         return true;
       } catch (thrown) {
+        waitsFor(causeOf(thrown));
         options.onTrouble?.(thrown);
-        log.warn({ cause: textOf(thrown), topic: chunk.topic, partition: chunk.partition, waitMs }, 'a chunk waits');
+        const why = textOf(thrown);
+        warnSparingly(log, `${options.group} ${chunk.topic} ${why}`, { cause: why, group: options.group, topic: chunk.topic, partition: chunk.partition, waitMs }, 'a chunk waits');
         await sleep(waitMs);
       }
     }
+    waitsFor();
     return false;
   }
 

@@ -1,17 +1,14 @@
-import { CompressionTypes, type KafkaConfig, type TopicMessages } from 'kafkajs';
+import type { KafkaConfig, TopicMessages } from 'kafkajs';
 import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
 import { grouped } from '../grouped';
 import type { Logger } from '../log';
+import { timed } from '../outside';
 import { clusterName, openKafka } from './client';
+import { headersOf } from './headers';
 import { letGo } from './let-go';
 import type { OutgoingRecord, Place, Producer } from './port';
-
-/** kafkajs makes one record batch a partition of each request, and a broker bounds a batch; so requests are cut. */
-const REQUEST_BYTES_MAX = 1_048_576;
-/** What a record and each of its headers have beside their contents: lengths and differences, 10 bytes each at most. */
-const RECORD_OVERHEAD_BYTES = 64;
-const HEADER_OVERHEAD_BYTES = 20;
+import { compressionOf, cutByBytes, partOf } from './requests';
 
 /** How often brokers that are away are looked for, ms. */
 const LOOK_AGAIN_MS = 500;
@@ -78,7 +75,7 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     try {
       for (const part of cutByBytes(records)) {
         const request = { acks: -1, compression: compressionOf(part), topicMessages: byTopic(config, part.records) };
-        await withinMs(producer.sendBatch(request), sendTimeoutMs);
+        await timed('kafka', 'produce', () => withinMs(producer.sendBatch(request), sendTimeoutMs));
       }
     } catch (cause) {
       throw lost(cause);
@@ -96,7 +93,8 @@ export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs
     const timestampMs = Date.now();
     try {
       const topicMessages = byTopic(config, [record], String(timestampMs));
-      const [placed] = await withinMs(producer.sendBatch({ acks: -1, compression: compressionOf({ records: [record], bytes: bytesOf(record) }), topicMessages }), sendTimeoutMs);
+      const request = { acks: -1, compression: compressionOf(partOf(record)), topicMessages };
+      const [placed] = await timed('kafka', 'produce', () => withinMs(producer.sendBatch(request), sendTimeoutMs));
       if (placed?.baseOffset === undefined) throw new Error('the broker acknowledged without saying where');
       const brokersMs = Number(placed.logAppendTime ?? -1);
       return { partition: placed.partition, offset: placed.baseOffset, timestampMs: brokersMs >= 0 ? brokersMs : timestampMs };
@@ -130,7 +128,8 @@ function away(message: string, cause?: unknown): FazendaError {
   return new FazendaError('FZ_KAFKA_AWAY', message, { retryAfterS: 2 }, cause);
 }
 
-function byTopic(config: Config, records: readonly OutgoingRecord[], timestamp?: string): TopicMessages[] {
+/** Records as the client takes them: by topic, under the cluster's names. */
+export function byTopic(config: Config, records: readonly OutgoingRecord[], timestamp?: string): TopicMessages[] {
   const topics = new Map<string, TopicMessages>();
   for (const { topic, partition, key, value, headers } of records) {
     const name = clusterName(config, topic);
@@ -139,84 +138,6 @@ function byTopic(config: Config, records: readonly OutgoingRecord[], timestamp?:
     topics.set(name, group);
   }
   return [...topics.values()];
-}
-
-/**
- * A header may come without a value (Java's clients write such). kafkajs can write one, but asks for its length
- * before it looks whether there is any, and throws: its partition would wait for ever. So the first look finds an
- * empty text, and all others nothing. `test/kafka-port.test.ts` says when another version looks otherwise.
- */
-function headersOf(headers: OutgoingRecord['headers']): OutgoingRecord['headers'] {
-  if (!Object.values(headers).some(lacks)) return headers;
-  return Object.fromEntries(Object.entries(headers).map(([key, held]) => [key, lacks(held) ? lookedAtTwice(key, Array.isArray(held) ? held : [held]) : held]));
-}
-
-/** A list whose `map`, which is all that kafkajs asks of it, makes headers of it. */
-function lookedAtTwice(key: string, values: readonly (string | Buffer)[]): readonly (string | Buffer)[] {
-  return Object.assign([...values], { map: () => values.map((value) => headerOf(key, value)) });
-}
-
-function headerOf(key: string, held: string | Buffer | null): object {
-  let looks = 0;
-  return {
-    key,
-    get value() {
-      looks += 1;
-      return held ?? (looks === 1 ? '' : null);
-    },
-  };
-}
-
-/** Whatever its type says: what was read from a record may be null. */
-function lacks(held: unknown): boolean {
-  return held === null || held === undefined || (Array.isArray(held) && held.some(lacks));
-}
-
-/** Some records that go out in one request. */
-interface Part {
-  readonly records: OutgoingRecord[];
-  /** An upper bound of what they take. */
-  bytes: number;
-}
-
-/**
- * A record over the limit is alone in its request. It can only be one that is put on as it came, and it may
- * have come packed: unpacked it could be more than any broker takes, and its partition would wait for ever.
- */
-function compressionOf({ bytes }: Part): CompressionTypes {
-  return bytes > REQUEST_BYTES_MAX ? CompressionTypes.GZIP : CompressionTypes.None;
-}
-
-function cutByBytes(records: readonly OutgoingRecord[]): Part[] {
-  const parts: Part[] = [];
-  for (const record of records) {
-    const bytes = bytesOf(record);
-    const last = parts.at(-1);
-    if (!last || last.bytes + bytes > REQUEST_BYTES_MAX) {
-      parts.push({ records: [record], bytes });
-    } else {
-      last.records.push(record);
-      last.bytes += bytes;
-    }
-  }
-  return parts;
-}
-
-/** An upper bound, reckoned without encoding anything: a character of JavaScript is three bytes at most. */
-function bytesOf({ key, value, headers }: OutgoingRecord): number {
-  let bytes = RECORD_OVERHEAD_BYTES + boundOf(key) + boundOf(value);
-  for (const name in headers) {
-    const held = headers[name];
-    bytes += HEADER_OVERHEAD_BYTES + boundOf(name);
-    if (Array.isArray(held)) for (const one of held) bytes += HEADER_OVERHEAD_BYTES + boundOf(name) + boundOf(one);
-    else bytes += boundOf(held as string | Buffer | null);
-  }
-  return bytes;
-}
-
-function boundOf(part: string | Buffer | null | undefined): number {
-  if (typeof part === 'string') return part.length * 3;
-  return part ? part.length : 0;
 }
 
 async function withinMs<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {

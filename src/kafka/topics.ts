@@ -3,6 +3,7 @@ import { domains } from '../../workflows/domains';
 import type { Config } from '../config';
 import { entities } from '../entities';
 import type { Logger } from '../log';
+import { windowStreams } from '../windows/streams';
 import { clusterName, deadLetterTopic, openKafka } from './client';
 
 /** Every topic has 12 partitions, a dead-letter topic 1. */
@@ -29,8 +30,16 @@ export function topicNames(): { topics: string[]; doors: string[]; deadLetters: 
   const facts = [...domains, ...entities].flatMap((one) => Object.values(one.topics));
   // Whoever tells people of facts reads their topics, and puts aside what claims to be ours and is not.
   const noticed = domains.flatMap(({ notices = {}, topics }) => Object.keys(notices).flatMap((type) => topics[type] ?? []));
-  return { topics: [...new Set([...facts, ...doors, TEST_TOPIC])], doors, deadLetters: [...new Set([...doors, ...noticed].map(deadLetterTopic))] };
+  return { topics: [...new Set([...facts, ...doors, TEST_TOPIC, ...compactedTopics()])], doors, deadLetters: [...new Set([...doors, ...noticed].map(deadLetterTopic))] };
 }
+
+/** Those that keep the last record of each key, for ever: what is told of something that goes on changing. */
+function compactedTopics(): string[] {
+  return windowStreams().map(({ topic }) => topic);
+}
+
+/** What is superseded may stay this long before it has to go, ms. */
+const COMPACTION_LAG_MAX_MS = 3_600_000;
 
 /** What was redriven, by whom and why: beside the dead-letter topics, so that the index of both can be made again. */
 export const REDRIVES_TOPIC = 'dead-letters.redriven';
@@ -47,6 +56,7 @@ function entryOf(config: Config, name: string, numPartitions: number, messageByt
       { name: 'min.insync.replicas', value: prod ? '2' : '1' },
       { name: 'max.message.bytes', value: String(messageBytesMax) },
       { name: 'compression.type', value: compression },
+      ...(compactedTopics().includes(name) ? [{ name: 'cleanup.policy', value: 'compact' }, { name: 'max.compaction.lag.ms', value: String(COMPACTION_LAG_MAX_MS) }] : []),
     ],
   };
 }

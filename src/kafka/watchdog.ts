@@ -1,7 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import type { Config } from '../config';
 import type { Logger } from '../log';
-import { consumerLag, consumerLagSeconds } from '../metrics';
 import { clusterName } from './client';
 import type { ConsumerOptions, Lag } from './port';
 
@@ -15,8 +14,8 @@ export interface Watchdog {
   assigned(partitions: Readonly<Record<string, readonly number[]>>): void;
   /** A batch is in hand; the returned function says that it no longer is. */
   working(topic: string, partition: number): () => void;
-  /** A chunk was committed; `timestamp` is its last record's, ms. */
-  progressed(timestamp: number, topic: string): void;
+  /** A chunk was committed. */
+  progressed(): void;
 }
 
 interface Powers {
@@ -33,7 +32,6 @@ interface Powers {
 export function watchProgress(config: Config, log: Logger, kafka: Kafka, options: ConsumerOptions, powers: Powers): Watchdog {
   const admin = kafka.admin();
   const inHand = new Set<string>();
-  const lastTaken = new Map<string, number>();
   const group = clusterName(config, options.group);
   let ours: Readonly<Record<string, readonly number[]>> = {};
   let stillSince: number | undefined;
@@ -45,13 +43,7 @@ export function watchProgress(config: Config, log: Logger, kafka: Kafka, options
     let stuck = 0;
     for (const topic of options.topics) {
       const lags = await lagOf(topic);
-      const behind = lags.reduce((sum, lag) => sum + lag.records, 0);
-      for (const lag of lags) {
-        powers.lag(lag);
-        consumerLag.set({ group: options.group, topic, partition: String(lag.partition) }, lag.records);
-      }
-      const since = lastTaken.get(topic);
-      consumerLagSeconds.set({ group: options.group, topic }, behind > 0 && since ? Math.max(0, (Date.now() - since) / 1_000) : 0);
+      for (const lag of lags) powers.lag(lag);
       const mine = ours[clusterName(config, topic)] ?? [];
       stuck += lags.reduce((sum, lag) => sum + (mine.includes(lag.partition) ? lag.records : 0), 0);
     }
@@ -119,8 +111,7 @@ export function watchProgress(config: Config, log: Logger, kafka: Kafka, options
         stillSince = undefined;
       };
     },
-    progressed(timestamp, topic) {
-      lastTaken.set(topic, timestamp);
+    progressed() {
       stillSince = undefined;
       rebuilt = false;
     },

@@ -6,8 +6,10 @@ import type { LiveAccess } from './access';
 import type { FanOut } from './fanout';
 import { Hub } from './hub';
 import { LIVE_LIMITS, type LiveLimits } from './limits';
+import { PushMemory } from './push-memory';
 import { openSocketIo, type LiveServer } from './socketio';
 import type { FactStore } from './story';
+import { ToldPushes } from './told-pushes';
 import { WebSocketDoor } from './websocket';
 
 export interface GatewayOptions {
@@ -22,6 +24,8 @@ export interface GatewayOptions {
   readonly access?: LiveAccess | undefined;
   /** Stores and networks that are away, for the log. */
   readonly onTrouble: (trouble: unknown) => void;
+  /** Told of every version that is sent to a follower. */
+  readonly onPushed?: (domain: string, id: string, version: number) => void;
 }
 
 export interface Gateway {
@@ -35,15 +39,22 @@ export interface Gateway {
 /** The live door: both kinds of sockets over one hub, on one port. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = { ...LIVE_LIMITS, ...options.limits };
-  const { store, fanOut, access, onTrouble } = options;
-  const hub = new Hub({ store, fanOut, limits, onTrouble });
+  const { store, fanOut, access, onTrouble, onPushed } = options;
+  const memory = new PushMemory();
+  const pushed = (domain: string, id: string, version: number): void => {
+    memory.note(domain, id, version);
+    onPushed?.(domain, id, version);
+  };
+  const hub = new Hub({ store, fanOut, limits, onTrouble, pushed });
   const http = createServer((request, response) => {
+    if (told.answer(request, response)) return;
     const alive = request.url === '/livez';
     response.writeHead(alive ? 200 : 404, { 'content-type': 'text/plain' }).end(alive ? 'ok\n' : 'not found\n');
   });
   const connections = (): number => plain.connections + io.engine.clientsCount;
   // Socket.IO asks once the connection is counted, the plain door before.
   const io = openSocketIo(http, { hub, limits, full: () => connections() > limits.socketsMax, access, ...(options.adapter && { adapter: options.adapter }) });
+  const told = new ToldPushes(io, hub, memory, options.adapter !== undefined);
   const plain = new WebSocketDoor({ hub, limits, full: () => connections() >= limits.socketsMax, access, onTrouble });
   http.on('upgrade', (request, socket, head) => {
     if (isSocketIo(request.url ?? '') || plain.upgrade(request, socket, head)) return;

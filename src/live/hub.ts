@@ -8,6 +8,8 @@ export interface HubDeps {
   readonly limits: LiveLimits;
   /** Stores and networks that are away, for the log. */
   readonly onTrouble: (trouble: unknown) => void;
+  /** Told of every version that is sent to a follower. */
+  readonly pushed?: (domain: string, id: string, version: number) => void;
 }
 
 /**
@@ -44,6 +46,11 @@ export class Hub implements Listener {
 
   hint({ domain, id, version }: Hint): void {
     this.stories.get(keyOf(domain, id))?.story.hint(version);
+  }
+
+  /** How many follow a story here. */
+  followersOf(domain: string, id: string): number {
+    return this.stories.get(keyOf(domain, id))?.story.followed ?? 0;
   }
 
   doubt(): void {

@@ -113,10 +113,13 @@ export class RedisFanOut implements FanOut {
   }
 }
 
+/** What one gateway asks the others has an answer by then, ms, or goes without theirs. */
+const OTHERS_WITHIN_MS = 1_000;
+
 /** Socket.IO rooms that span all gateways: who asks for a room's sockets finds those of the others as well. */
 export function redisAdapter(options: RedisFanOutOptions): { adapter: ServerOptions['adapter']; close(): void } {
   const clients = [connect(options, { maxRetriesPerRequest: null }), connect(options, { maxRetriesPerRequest: null })] as const;
-  const made = createAdapter(...clients, { key: `${options.prefix}fazenda:socket.io` });
+  const made = createAdapter(...clients, { key: `${options.prefix}fazenda:socket.io`, requestsTimeout: OTHERS_WITHIN_MS });
   return { adapter: made as ServerOptions['adapter'], close: () => clients.forEach((client) => client.disconnect()) };
 }
 

@@ -3,6 +3,8 @@ import type { Config } from '../config';
 import { textOf } from '../errors';
 import { openConsumer } from '../kafka/consumer';
 import type { Logger } from '../log';
+import { KnownStories } from '../logging/known-stories';
+import { warnSparingly } from '../logging/sparing';
 import { LocalFanOut, type FanOut } from './fanout';
 import { openLiveAccess } from './access';
 import { openGateway, type Gateway } from './gateway';
@@ -14,7 +16,6 @@ import { RedisFanOut, redisAdapter, type RedisFanOutOptions } from './redis-fano
 import { postgresStore } from './store';
 
 const CHUNK_MAX = 500;
-const TROUBLE_EVERY_MS = 1_000;
 
 export interface GatewayDeps {
   readonly config: Config;
@@ -28,12 +29,14 @@ export interface GatewayDeps {
 
 /** Serves at once what is stored; resolves when it also hears what happens. */
 export async function runGateway({ config, log, db, fail, onStop }: GatewayDeps): Promise<Gateway> {
-  const onTrouble = sparingly((trouble) => log.warn({ cause: textOf(trouble) }, 'a store or network of live push is away'));
+  const onTrouble = (trouble: unknown): void => warnSparingly(log, 'away', { cause: textOf(trouble) }, 'a store or network of live push is away');
+  const known = new KnownStories(db);
+  const onPushed = (domain: string, id: string, version: number): void => void known.of(domain, [id]).then(([about]) => log.debug({ ...about, version }, 'pushed'));
   const redis = config.REDIS_URL && { url: config.REDIS_URL.reveal(), prefix: config.KAFKA_TOPIC_PREFIX, onTrouble };
   const fanOut: FanOut = redis ? new RedisFanOut(redis) : new LocalFanOut();
   onStop(() => fanOut.close());
   const adapter = redis ? roomsOver(redis, onStop) : {};
-  const gateway = await openGateway({ store: postgresStore(db), fanOut, port: config.GATEWAY_PORT, access: openLiveAccess(config, db), onTrouble, ...adapter });
+  const gateway = await openGateway({ store: postgresStore(db), fanOut, port: config.GATEWAY_PORT, access: openLiveAccess(config, db), onTrouble, ...(log.isLevelEnabled('debug') && { onPushed }), ...adapter });
   onStop(() => gateway.close());
   measureConnections(gateway);
 
@@ -53,16 +56,6 @@ export async function runGateway({ config, log, db, fail, onStop }: GatewayDeps)
   onStop(() => consumer.stop());
   await consumer.start();
   return gateway;
-}
-
-/** A store that is away troubles every story at once; one word a second says it. */
-function sparingly(say: (trouble: unknown) => void): (trouble: unknown) => void {
-  let saidAt = -Infinity;
-  return (trouble) => {
-    if (Date.now() - saidAt < TROUBLE_EVERY_MS) return;
-    saidAt = Date.now();
-    say(trouble);
-  };
 }
 
 function roomsOver(redis: RedisFanOutOptions, onStop: GatewayDeps['onStop']): Pick<ReturnType<typeof redisAdapter>, 'adapter'> {

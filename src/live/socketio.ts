@@ -7,6 +7,7 @@ import type { Hub } from './hub';
 import type { LiveLimits } from './limits';
 import { messageOf, type LiveMessage } from './message';
 import { liveSteps } from './metrics';
+import type { OwnPushes } from './told-pushes';
 import { holdsWish, roomOf, wishOfMessage } from './wish';
 
 interface ToServer {
@@ -31,9 +32,13 @@ interface Known {
   caller?: Caller;
 }
 
-type Nothing = Record<string, never>;
-export type LiveServer = Server<ToServer, ToClient, Nothing, Known>;
-type LiveSocket = Socket<ToServer, ToClient, Nothing, Known>;
+/** What gateways ask each other. */
+interface Between {
+  pushes(domain: string, id: string, answer: (own: OwnPushes) => void): void;
+}
+
+export type LiveServer = Server<ToServer, ToClient, Between, Known>;
+type LiveSocket = Socket<ToServer, ToClient, Between, Known>;
 
 export interface SocketIoDeps {
   readonly hub: Hub;

@@ -1,13 +1,13 @@
-import type { Fact } from '../../workflows/kernel/fact';
 import { FazendaError } from '../errors';
 import { FoldedStory, type Step } from '../facts/folded';
 import { isDataFault } from '../facts/postgres';
+import { tellPushed, type TracedFact } from '../tracing/pushed';
 import type { LiveLimits } from './limits';
 
 /** Where facts are read from: Postgres, or a test's array. */
 export interface FactStore {
   /** Every stored fact of an aggregate from a version on, in order. */
-  from(domain: string, id: string, version: number): Promise<readonly Fact[]>;
+  from(domain: string, id: string, version: number): Promise<readonly TracedFact[]>;
   /** The last stored version of each; one that is missing has no facts. */
   last(domain: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
@@ -27,6 +27,8 @@ export interface StoryDeps {
   readonly limits: LiveLimits;
   /** A store that is away, for the log; the story goes on trying. */
   readonly onTrouble: (trouble: unknown) => void;
+  /** Told of every version that is sent to a follower. */
+  readonly pushed?: (domain: string, id: string, version: number) => void;
 }
 
 /**
@@ -52,6 +54,11 @@ export class Story {
 
   get empty(): boolean {
     return this.followers.size === 0;
+  }
+
+  /** How many follow it. */
+  get followed(): number {
+    return this.followers.size;
   }
 
   get done(): boolean {
@@ -120,10 +127,12 @@ export class Story {
   }
 
   private async take(): Promise<'facts' | 'nothing' | 'trouble'> {
+    const startMs = Date.now();
     try {
       const facts = await this.deps.store.from(this.domain, this.id, this.version + 1);
       if (this.ended || facts.length === 0) return 'nothing';
       this.fold(facts);
+      if (this.followers.size > 0) tellPushed(this.domain, this.id, facts, this.followers.size, startMs);
     } catch (thrown) {
       if (thrown instanceof FazendaError || isDataFault(thrown)) this.giveUp(thrown);
       else {
@@ -136,7 +145,7 @@ export class Story {
     return 'facts';
   }
 
-  private fold(facts: readonly Fact[]): void {
+  private fold(facts: readonly TracedFact[]): void {
     try {
       this.folded.add(facts);
     } catch (cause) {
@@ -151,6 +160,7 @@ export class Story {
       if (!this.followers.has(follower)) return; // It was cut off for being too slow.
       follower.heard = step.version;
       follower.send(step);
+      this.deps.pushed?.(this.domain, this.id, step.version);
     }
   }
 

@@ -3,6 +3,8 @@ import { deadLetterOf } from '../ingress/deadletters';
 import type { Codec } from '../kafka/codec';
 import type { Chunk, Producer } from '../kafka/port';
 import type { Logger } from '../log';
+import { aboutRecord } from '../logging/story';
+import { deadLettered } from '../metrics';
 import { compose, noticesByTopic, NOTIFICATIONS_GROUP, type Letter } from './compose';
 import { addLetters, markQueued, type Addressed } from './ledger';
 import { noticed, type Noticed } from './metrics';
@@ -36,12 +38,17 @@ export async function dispatchChunk({ db, producer, queue, log, codec }: Dispatc
   const dead = composed.flatMap((one) => (one.kind === 'dead' ? [one] : []));
   await producer.send(dead.map(({ record, error }) => deadLetterOf(record, error, NOTIFICATIONS_GROUP, new Date())));
   for (const { record, error } of dead) {
-    log.warn({ topic: record.topic, partition: record.partition, offset: record.offset, code: error.code }, error.message);
+    deadLettered.inc({ topic: record.topic, group: NOTIFICATIONS_GROUP, code: error.code });
+    log.warn({ ...aboutRecord(record), group: NOTIFICATIONS_GROUP, code: error.code }, error.message);
   }
 
   const told = new Set(unqueued.map(({ ceId }) => ceId));
   const mute = new Set(addressed.filter(({ ceId, address }) => address === null && fresh.has(ceId)).map(({ ceId }) => ceId));
-  for (const one of composed) noticed.inc({ topic: chunk.topic, fate: fateOf(one) });
+  for (const one of composed) {
+    const fate = fateOf(one);
+    noticed.inc({ topic: chunk.topic, fate });
+    if (one.kind === 'letter') log.debug({ ...aboutRecord(one.record), domain: one.letter.domain, aggregate_id: one.letter.aggregateId, fate }, 'letter composed');
+  }
 
   function fateOf(one: (typeof composed)[number]): Noticed {
     if (one.kind === 'filtered') return 'filtered';

@@ -9,7 +9,8 @@ import type { Logger } from '../log';
 import { untilItWorks } from '../process';
 import { deadBody, DEAD_QUEUE, deathOf, DELAYS_MS, delayQueue, QUEUE, slipOf, slipText, type DelayMs, type SlipHandler, type SlipQueue, type Verdict } from './queue';
 
-const GROUP = 'notifier-group';
+/** By which notifiers read where there is no RabbitMQ. */
+export const QUEUE_GROUP = 'notifier-group';
 /** Slips in one notifier's hands at a time, a partition. */
 const AT_ONCE = 10;
 const DELAYED_AT_ONCE = 50;
@@ -84,9 +85,9 @@ export function openKafkaQueue(config: Config, log: Logger, fail: (reason: unkno
     async take(handle) {
       await open();
       await Promise.all([
-        enter(GROUP, QUEUE, AT_ONCE, (chunk) => handleChunk(chunk, handle)),
+        enter(QUEUE_GROUP, QUEUE, AT_ONCE, (chunk) => handleChunk(chunk, handle)),
         // A group each, because a consumer that waits on one topic reads none of the others meanwhile.
-        ...DELAYS_MS.map((delayMs) => enter(`${GROUP}.${delayQueue(delayMs)}`, delayQueue(delayMs), DELAYED_AT_ONCE, (chunk) => waitAndReturn(chunk, delayMs))),
+        ...DELAYS_MS.map((delayMs) => enter(`${QUEUE_GROUP}.${delayQueue(delayMs)}`, delayQueue(delayMs), DELAYED_AT_ONCE, (chunk) => waitAndReturn(chunk, delayMs))),
       ]);
     },
     async stop() {

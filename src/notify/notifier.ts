@@ -1,6 +1,8 @@
 import type { Queryable } from '../facts/postgres';
 import type { Logger } from '../log';
+import { KnownStories } from '../logging/known-stories';
 import { claim, settle, standingOf, type Claimed, type Standing } from './ledger';
+import { timed } from '../outside';
 import { letters } from './metrics';
 import type { Presence } from './presence';
 import { DELAYS_MS, type DeadReason, type DelayMs, type Slip, type SlipHandler, type Verdict } from './queue';
@@ -24,6 +26,7 @@ const [SOON, , LATE] = DELAYS_MS;
  */
 export function openNotifier({ db, presence, smtp, log }: NotifierDeps): SlipHandler {
   /** What this notifier claimed and has not settled: with how it ended, where Postgres was away when that was to be said. */
+  const known = new KnownStories(db);
   const inHand = new Map<string, { readonly claimed: Claimed; handed?: HandedOver }>();
 
   return async (slip) => {
@@ -32,7 +35,9 @@ export function openNotifier({ db, presence, smtp, log }: NotifierDeps): SlipHan
     if (!claimed) return await notMine(slip);
     const ours: { claimed: Claimed; handed?: HandedOver } = { claimed };
     inHand.set(slip.ceId, ours);
-    ours.handed = await handOver(smtp, { ...claimed, ceId: slip.ceId });
+    const handing = () => handOver(smtp, { ...claimed, ceId: slip.ceId });
+    // A server that says no has answered.
+    ours.handed = await timed('smtp', 'send', handing, ({ outcome }) => outcome === 'sent' || outcome === 'never');
     return await say(slip, claimed, ours.handed);
   };
 
@@ -42,7 +47,8 @@ export function openNotifier({ db, presence, smtp, log }: NotifierDeps): SlipHan
     const mine = await settle(db, slip.ceId, presence.number, { state, reason, triedMore });
     inHand.delete(slip.ceId);
     letters.inc({ outcome: handed.outcome });
-    const said = { ceId: slip.ceId, aggregateId: slip.aggregateId, outcome: handed.outcome, detail: handed.detail };
+    const [about] = await known.of(slip.domain, [slip.aggregateId]);
+    const said = { ...about, ce_id: slip.ceId, outcome: handed.outcome, detail: handed.detail };
     if (handed.outcome === 'sent') log.info(said, 'letter sent');
     else log.warn(said, 'letter not sent, or perhaps');
     // While we sent it, our sign of life was lost and somebody put it aside: their word stands.
@@ -63,7 +69,8 @@ export function openNotifier({ db, presence, smtp, log }: NotifierDeps): SlipHan
     const detail = 'its notifier died while it was sending';
     if (sender === null || !(await settle(db, slip.ceId, sender, { state: 'perhaps-sent', reason: detail }))) return again(SOON);
     letters.inc({ outcome: 'perhaps' });
-    log.warn({ ceId: slip.ceId, aggregateId: slip.aggregateId }, 'letter perhaps sent: its notifier died over it');
+    const [about] = await known.of(slip.domain, [slip.aggregateId]);
+    log.warn({ ...about, ce_id: slip.ceId }, 'letter perhaps sent: its notifier died over it');
     return dead('perhaps-sent', detail);
   }
 }

@@ -1,6 +1,7 @@
 import { connect, type ChannelModel, type ConfirmChannel, type ConsumeMessage, type Options } from 'amqplib';
 import { FazendaError, textOf } from '../errors';
 import type { Logger } from '../log';
+import { timed } from '../outside';
 import type { Secret } from '../secret';
 import { deadBody, DEAD_QUEUE, deathOf, DELAYS_MS, delayQueue, QUEUE, slipOf, slipText, type SlipHandler, type SlipQueue, type Verdict } from './queue';
 
@@ -128,7 +129,7 @@ export function openRabbitQueue(url: Secret, log: Logger): SlipQueue {
         new Promise<void>((resolve, reject) => {
           on.channel.sendToQueue(queue, content, { ...options, mandatory: true }, (fault: unknown) => (fault ? reject(fault) : resolve()));
         }));
-      await Promise.race([Promise.all(confirmed), late]);
+      await timed('amqp', 'publish', () => Promise.race([Promise.all(confirmed), late]));
       const homeless = messages.filter(({ options }) => options.messageId !== undefined && on.returned.delete(options.messageId));
       if (homeless.length > 0) throw new Error(`there is no queue ${homeless[0]?.queue}`);
     } catch (thrown) {

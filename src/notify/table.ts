@@ -25,5 +25,7 @@ CREATE TABLE IF NOT EXISTS notifications (
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
   changed_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
+-- Whose letters there are, for audits and for whoever is asked about one story.
+CREATE INDEX IF NOT EXISTS notifications_about ON notifications (aggregate_id);
 CREATE INDEX IF NOT EXISTS notifications_open ON notifications (changed_at) WHERE state IN ('new', 'queued', 'sending');
 `;

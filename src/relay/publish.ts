@@ -3,8 +3,11 @@ import type { Queryable } from '../facts/postgres';
 import { FACT_COLUMNS, storedFact, type StoredFact } from '../facts/read';
 import { recordOf } from '../kafka/cloudevents';
 import type { OutgoingRecord, Producer } from '../kafka/port';
+import type { Logger } from '../log';
+import { storyIds } from '../logging/story';
 import { relayPublished } from '../metrics';
 import { loadFormats, type WireFormats } from '../schemas/wire';
+import { inWave } from '../tracing/published';
 
 /** Facts read together at most. */
 const BATCH_MAX = 2_000;
@@ -19,7 +22,8 @@ const BATCH_MAX = 2_000;
  * at most, and a wave begins when the one before it is acknowledged. If the relay dies in between, facts
  * are sent again with the same id and the same bytes.
  */
-export async function publishPending(db: Queryable, producer: Producer, shards: readonly number[]): Promise<number> {
+export async function publishPending(db: Queryable, producer: Producer, shards: readonly number[], log?: Logger): Promise<number> {
+  const talks = log?.isLevelEnabled('debug') ?? false;
   const { rows } = await db.query<Parameters<typeof storedFact>[0]>(
     `SELECT ${FACT_COLUMNS} FROM facts
      WHERE published_at IS NULL AND shard = ANY($1) ORDER BY facts.seq LIMIT ${BATCH_MAX}`,
@@ -30,9 +34,10 @@ export async function publishPending(db: Queryable, producer: Producer, shards: 
   // After the facts, so that none is seen without the format that it was stored under.
   const formats = await loadFormats(db);
   for (const wave of wavesOf(facts)) {
-    await producer.send(wave.map((fact) => recordOfFact(fact, formats)));
+    await inWave(wave, () => producer.send(wave.map((fact) => recordOfFact(fact, formats))));
     await db.query('UPDATE facts SET published_at = now() WHERE published_at IS NULL AND seq = ANY($1)', [wave.map((fact) => fact.seq)]);
     for (const { topic } of wave) relayPublished.inc({ topic });
+    if (talks) for (const fact of wave) log?.debug({ domain: fact.domain, aggregate_id: fact.id, ...storyIds(fact), version: fact.version, topic: fact.topic }, 'published');
   }
   return facts.length;
 }

@@ -4,7 +4,6 @@ import { HINT_CHANNEL } from '../facts/hint';
 import { SHARDS } from '../facts/schema';
 import type { Producer } from '../kafka/port';
 import type { Logger } from '../log';
-import { relayBacklog } from '../metrics';
 import { publishPending } from './publish';
 
 /** Without a hint a relay looks again after this, ms. */
@@ -53,10 +52,9 @@ export function openRelay(config: Config, log: Logger, producer: Producer): Rela
     while (!stopped) {
       await own(session, owned);
       const hinted = hint();
-      const taken = await publishPending(session, producer, [...owned]);
+      const taken = await publishPending(session, producer, [...owned], log);
       wentWell();
       if (taken === 0) {
-        await backlog(session);
         await Promise.race([hinted, pause(LOOK_EVERY_MS)]);
       }
     }
@@ -69,11 +67,6 @@ export function openRelay(config: Config, log: Logger, producer: Producer): Rela
     const { rows } = await session.query<{ shard: number }>(
       'SELECT shard FROM unnest($2::int[]) AS shard WHERE pg_try_advisory_lock($1, shard)', [LOCK_SPACE, wanted]);
     for (const { shard } of rows) owned.add(shard);
-  }
-
-  async function backlog(session: Client): Promise<void> {
-    const { rows } = await session.query<{ left: number }>('SELECT count(*)::int AS left FROM facts WHERE published_at IS NULL');
-    relayBacklog.set(rows[0]?.left ?? 0);
   }
 
   function hint(): Promise<void> {

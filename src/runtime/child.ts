@@ -1,12 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FazendaError, textOf } from '../errors';
+import { LOG_BYTES_MAX, rotateLog, shortenLog } from '../logging/file';
 import { identityOf, isErrno, signalGroup } from './identity';
 
-const LOG_BYTES_MAX = 10 * 1024 * 1024;
 const LOG_TAIL_CHARACTERS = 1_500;
+/** How often a log is looked at that may have grown too large, ms. Our own processes bound theirs themselves, and sooner. */
+const LOG_LOOK_EVERY_MS = 30_000;
 const PROBE_POLL_MS = 100;
 const BACKOFF_FIRST_MS = 200;
 const BACKOFF_MAX_MS = 5_000;
@@ -38,6 +40,7 @@ export class SupervisedChild {
   private child: ChildProcess | undefined;
   private stopping = false;
   private keeper: Promise<void> | undefined;
+  private shortening: NodeJS.Timeout | undefined;
   private readonly wake = new AbortController();
 
   constructor(
@@ -52,7 +55,8 @@ export class SupervisedChild {
 
   /** Resolves once it is ready. Errors: FZ_PROCESS_UNREADY with the end of its log when the first try fails. */
   async start(signal?: AbortSignal): Promise<void> {
-    rotate(this.spec.logFile);
+    rotateLog(this.spec.logFile);
+    this.shortening = setInterval(() => this.shorten(), LOG_LOOK_EVERY_MS).unref();
     const first = this.launch();
     if (!(await this.becomesReady(first, signal))) {
       const ended = first.ended ?? `not ready after ${this.spec.readyTimeoutMs / 1000} s`;
@@ -71,6 +75,7 @@ export class SupervisedChild {
   async stop(stopTimeoutMs = this.spec.stopTimeoutMs): Promise<void> {
     this.stopping = true;
     this.wake.abort();
+    clearInterval(this.shortening);
     const child = this.child;
     if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -103,6 +108,15 @@ export class SupervisedChild {
         this.tell('slow', `is not ready after ${this.spec.readyTimeoutMs / 1000} s; starting it again`);
         this.kill('SIGKILL');
       }
+    }
+  }
+
+  /** A disk that is full for other reasons must not cost us the supervisor. */
+  private shorten(): void {
+    try {
+      shortenLog(this.spec.logFile, 2 * LOG_BYTES_MAX);
+    } catch (thrown) {
+      this.tell('slow', `has a log that cannot be shortened: ${textOf(thrown)}`);
     }
   }
 
@@ -185,13 +199,5 @@ export function tail(path: string): string {
   } catch (thrown) {
     if (isErrno(thrown, 'ENOENT')) return '(no log)';
     throw thrown;
-  }
-}
-
-function rotate(path: string): void {
-  try {
-    if (statSync(path).size > LOG_BYTES_MAX) renameSync(path, `${path}.1`);
-  } catch (thrown) {
-    if (!isErrno(thrown, 'ENOENT')) throw thrown;
   }
 }

@@ -9,12 +9,13 @@ import { planProcesses, type ProcessName } from './processes';
 import { showProgress, type Progress } from './progress';
 import { checkoutRoot } from './root';
 import { killAll, listenForStop } from './signals';
+import { startLog, type StartLog } from './start-log';
 import { startTable } from './table';
 
-const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3', 'rabbitmq', 'registry'];
-/** Where one of these cannot be had, something else does its work, and the table says so. */
-const OPTIONAL_PARTS: readonly PartName[] = ['rabbitmq', 'registry'];
-const PART_TITLES: Readonly<Partial<Record<PartName, string>>> = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3', rabbitmq: 'RabbitMQ', registry: 'Schema registry' };
+const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3', 'rabbitmq', 'registry', 'clickhouse'];
+/** Where one of these cannot be had, something else does its work or it is left undone, and the table says so. */
+const OPTIONAL_PARTS: readonly PartName[] = ['rabbitmq', 'registry', 'clickhouse'];
+const PART_TITLES: Readonly<Partial<Record<PartName, string>>> = { temporal: 'Temporal', kafka: 'Kafka', postgres: 'PostgreSQL', s3: 'S3', rabbitmq: 'RabbitMQ', registry: 'Schema registry', clickhouse: 'ClickHouse' };
 const MIGRATE_TIMEOUT_MS = 120_000;
 /** All is stopped within 15 s of the signal; what is left by then is ended by force. */
 const STOP_BY_MS = 13_000;
@@ -44,20 +45,24 @@ export async function runDev(options: DevOptions): Promise<number> {
   const signal = listenForStop(() => killAll(join(homeFolder, 'run')));
   keepTalkingToNobody();
   const started: Started = { children: [] };
+  const log = startLog(homeFolder);
   let code = 0;
   try {
-    await startAll(options, homeFolder, signal, started, begunAt);
+    await startAll(options, homeFolder, signal, started, begunAt, log);
     await new Promise<void>((stop) => signal.addEventListener('abort', () => stop(), { once: true }));
   } catch (thrown) {
     if (!signal.aborted) {
       console.error(`\n${textOf(thrown)}`);
+      log.fault(textOf(thrown));
       code = 1;
     }
   }
   console.log('\nStopping …');
+  log.say('stopping');
   try {
     await stopAll(homeFolder, started);
     console.log('Stopped.');
+    log.say('stopped');
   } catch (thrown) {
     console.error(textOf(thrown));
     code = 1;
@@ -65,14 +70,19 @@ export async function runDev(options: DevOptions): Promise<number> {
   return code;
 }
 
-async function startAll(options: DevOptions, homeFolder: string, signal: AbortSignal, started: Started, begunAt: number): Promise<void> {
+async function startAll(options: DevOptions, homeFolder: string, signal: AbortSignal, started: Started, begunAt: number, log: StartLog): Promise<void> {
   let told: (event: PartEvent) => void = () => undefined;
-  const names = PARTS.filter((name) => name !== 'registry' || options.env.SCHEMA_REGISTRY_URL !== 'off');
+  const off = { registry: options.env.SCHEMA_REGISTRY_URL === 'off', clickhouse: options.env.CLICKHOUSE_URL === 'off' };
+  const names = PARTS.filter((name) => !Object.entries(off).some(([part, isOff]) => part === name && isOff));
   const partProgress = await showProgress(Object.fromEntries(names.map((name) => [name, PART_TITLES[name] ?? name])));
   told = (event) => track(partProgress, event);
   const giveUp = (): void => names.forEach((name) => partProgress.of(name).fail('given up'));
   const parts = await startParts({
-    home: homeFolder, parts: names, optional: OPTIONAL_PARTS, env: options.env, searchAttributes: options.searchAttributes, signal, onEvent: (event) => told(event),
+    home: homeFolder, parts: names, optional: OPTIONAL_PARTS, env: options.env, searchAttributes: options.searchAttributes, signal,
+    onEvent: (event) => {
+      log.part(event);
+      told(event);
+    },
   }).catch((thrown: unknown) => {
     giveUp();
     throw thrown;
@@ -82,7 +92,10 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
 
   const env = { ...options.env, ...parts.env };
   const adminToken = options.env.FAZENDA_ADMIN_TOKEN || parts.home.secret(ADMIN_TOKEN_FILE);
-  const planned = await planProcesses({ dist: options.dist, home: parts.home, ports: parts.ports, env, adminToken }, (event) => say(event.text));
+  const planned = await planProcesses({ dist: options.dist, home: parts.home, ports: parts.ports, env, adminToken }, (event) => {
+    log.process(event);
+    say(event.text);
+  });
   const rest = await showProgress({ migrate: 'Tables, topics, bucket', ...Object.fromEntries([...planned.children.keys()].map((name) => [name, name])) });
   try {
     rest.of('migrate').done(await migrate(options.dist, { ...env, FAZENDA_HOME: homeFolder }, signal));
@@ -98,6 +111,7 @@ async function startAll(options: DevOptions, homeFolder: string, signal: AbortSi
   const endpoints = { ...parts.endpoints, api: planned.apiUrl, smtp: planned.smtpUrl, mailbox: planned.mailboxUrl };
   publish(parts.home, endpoints);
   const tookMs = Date.now() - begunAt;
+  log.say('ready', { tookMs, api: planned.apiUrl });
   console.log(startTable({ endpoints, how: parts.how, missing: parts.missing, processes: [...planned.children.keys()], codecUrl: planned.codecUrl, adminToken: options.env.FAZENDA_ADMIN_TOKEN ? 'the one of FAZENDA_ADMIN_TOKEN' : adminToken, home: homeFolder, tookMs }));
 }
 

@@ -15,7 +15,9 @@ const MAILBOX_SMTP_PORT = 1025;
 const CODEC_SERVER_PORT = 8234;
 
 /** fazenda's own processes, in the order they are shown. Each is `workers/<name>.js` of the compiled folder. */
-export const PROCESS_NAMES = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway', 'dispatcher', 'notifier', 'mailbox'] as const;
+export const PROCESS_NAMES = ['api', 'ingress', 'worker', 'agent', 'relay', 'gateway', 'dispatcher', 'notifier', 'analytics', 'windows', 'mailbox'] as const;
+/** Those that run only where there is a ClickHouse. */
+const ON_CLICKHOUSE: readonly ProcessName[] = ['analytics', 'windows'];
 /** One that runs only where payloads are sealed: it opens them for Temporal's Web UI. */
 const CODEC_SERVER = 'codec-server';
 export type ProcessName = (typeof PROCESS_NAMES)[number] | typeof CODEC_SERVER;
@@ -50,7 +52,8 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
   const gateway = await ports.claim(Number(plan.env.GATEWAY_PORT || GATEWAY_PORT));
   const { names: always, smtpUrl, mailboxUrl, env: mail } = await planMail(plan);
   const codec = await planCodec(plan);
-  const names: readonly ProcessName[] = codec ? [...always, CODEC_SERVER] : always;
+  const withClickHouse = Boolean(plan.env.CLICKHOUSE_URL) && plan.env.CLICKHOUSE_URL !== 'off';
+  const names: readonly ProcessName[] = [...always.filter((name) => withClickHouse || !ON_CLICKHOUSE.includes(name)), ...(codec ? [CODEC_SERVER] as const : [])];
   const metrics = new Map<ProcessName, number>();
   for (const name of names) if (name !== 'api') metrics.set(name, await ports.claim(METRICS_PORT));
   const shared: NodeJS.ProcessEnv = {
@@ -61,7 +64,7 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
     PORT: String(api),
     GATEWAY_PORT: String(gateway),
     GATEWAY_URL: `http://127.0.0.1:${gateway}`,
-    METRICS_PEERS: [...metrics.values()].map((port) => `127.0.0.1:${port}`).join(','),
+    METRICS_PEERS: [...metrics].map(([name, port]) => `${name}=127.0.0.1:${port}`).join(','),
     FAZENDA_HOME: home.folder,
     FAZENDA_READY_FILE: home.path('endpoints.json'),
     FAZENDA_ADMIN_TOKEN: plan.adminToken,

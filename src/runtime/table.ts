@@ -28,6 +28,7 @@ export function startTable({ endpoints, how, missing, processes, codecUrl, admin
     ['S3', endpoints.s3 === null ? '' : `${endpoints.s3.endpoint}/${endpoints.s3.bucket}`, how.s3 ?? ''],
     ['RabbitMQ', endpoints.amqp === null ? 'none: a Kafka topic carries notifications' : withoutPassword(endpoints.amqp), how.rabbitmq ?? missing.rabbitmq ?? ''],
     ['Schema registry', endpoints.schemaRegistry === null ? 'none: schemas are held against docs/schemas, and new ones are written as JSON' : withoutPassword(endpoints.schemaRegistry), how.registry ?? missing.registry ?? ''],
+    ['ClickHouse', endpoints.clickhouse === null ? 'none: analytics and windows of time are off' : withoutPassword(endpoints.clickhouse), how.clickhouse ?? missing.clickhouse ?? ''],
     endpoints.mailbox === null
       ? ['Mail server', withoutPassword(endpoints.smtp ?? ''), 'external']
       : ['Mailbox', forBrowsers(endpoints.mailbox), 'every letter that is sent'],

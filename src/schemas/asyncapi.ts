@@ -1,5 +1,7 @@
+import type { ZodType } from 'zod';
 import type { Encoding } from '../../workflows/kernel/definition';
 import { AVRO_CONTENT_TYPE, JSON_CONTENT_TYPE } from '../kafka/codec';
+import { windowContracts, WINDOWS_SOURCE } from '../windows/contract';
 import { contractsByTopic, type EventContract } from './contracts';
 import { jsonSchemaOf, type JsonSchema } from './shape';
 import { subjects } from './subjects';
@@ -18,6 +20,7 @@ const PARTITIONS = 12;
 export function asyncApi(encodings: Readonly<Record<string, Encoding>> = {}): Json {
   const byTopic = [...contractsByTopic()];
   const schemas = subjects();
+  const windows = windowContracts().map(({ stream: { topic, type }, schema }) => ({ topic, name: type, schema }));
   const avroOf = (topic: string, contract: EventContract): boolean => (encodings[topic] ?? contract.encoding) === 'avro';
   return {
     asyncapi: '3.0.0',
@@ -27,18 +30,27 @@ export function asyncApi(encodings: Readonly<Record<string, Encoding>> = {}): Js
         + 'the content type here is the one that is written where a schema registry is there, and JSON where none ever was.',
     },
     defaultContentType: JSON_CONTENT_TYPE,
-    channels: Object.fromEntries(byTopic.map(([topic, contracts]) => [topic, channelOf(topic, contracts)])),
-    operations: Object.fromEntries(byTopic.flatMap(([topic, contracts]) => operationsOf(topic, contracts))),
+    channels: Object.fromEntries([
+      ...byTopic.map(([topic, contracts]) => [topic, channelOf(topic, contracts)] as const),
+      ...windows.map(({ topic, name, schema }) => [topic, { ...channelOf(topic, [{ name, schema }]), bindings: compacted(topic) }] as const),
+    ]),
+    operations: Object.fromEntries([
+      ...byTopic.flatMap(([topic, contracts]) => operationsOf(topic, contracts)),
+      ...windows.flatMap(({ topic, name }) => operationsOf(topic, [{ name, kind: 'window' }])),
+    ]),
     components: {
-      messages: Object.fromEntries(byTopic.flatMap(([topic, contracts]) => contracts.map((contract) => [
-        contract.name, messageOf(contract, avroOf(topic, contract), schemas.get(topic)?.text ?? ''),
-      ]))),
-      messageTraits: { fact: { headers: FACT_HEADERS }, command: { headers: COMMAND_HEADERS } },
+      messages: Object.fromEntries([
+        ...byTopic.flatMap(([topic, contracts]) => contracts.map((contract) => [
+          contract.name, messageOf(contract, avroOf(topic, contract), schemas.get(topic)?.text ?? ''),
+        ] as const)),
+        ...windows.map(({ name, schema }) => [name, windowMessageOf(name, schema)] as const),
+      ]),
+      messageTraits: { fact: { headers: FACT_HEADERS }, command: { headers: COMMAND_HEADERS }, window: { headers: WINDOW_HEADERS } },
     },
   };
 }
 
-function channelOf(topic: string, contracts: readonly EventContract[]): Json {
+function channelOf(topic: string, contracts: readonly Pick<EventContract, 'name' | 'schema'>[]): Json {
   return {
     address: topic,
     description: contracts.map(({ schema }) => schema.description ?? '').join(' ').trim(),
@@ -48,12 +60,12 @@ function channelOf(topic: string, contracts: readonly EventContract[]): Json {
 }
 
 /** Facts are sent. What comes in by a door is received, too; of a topic that both is true of, both are said. */
-function operationsOf(topic: string, contracts: readonly EventContract[]): [string, Json][] {
-  const about = (action: 'send' | 'receive', of: readonly EventContract[]): [string, Json][] => of.length === 0 ? [] : [[
+function operationsOf(topic: string, contracts: readonly { name: string; kind: EventContract['kind'] | 'window' }[]): [string, Json][] {
+  const about = (action: 'send' | 'receive', of: readonly { name: string }[]): [string, Json][] => of.length === 0 ? [] : [[
     `${action}.${topic}`,
     { action, channel: { $ref: `#/channels/${topic}` }, messages: of.map(({ name }) => ({ $ref: `#/channels/${topic}/messages/${name}` })) },
   ]];
-  return [...about('send', contracts.filter(({ kind }) => kind === 'fact')), ...about('receive', contracts.filter(({ kind }) => kind === 'command'))];
+  return [...about('send', contracts.filter(({ kind }) => kind !== 'command')), ...about('receive', contracts.filter(({ kind }) => kind === 'command'))];
 }
 
 function messageOf({ name, type, kind, topic, schema }: EventContract, avro: boolean, avroSchema: string): Json {
@@ -73,6 +85,20 @@ function messageOf({ name, type, kind, topic, schema }: EventContract, avro: boo
     },
     'x-avro-subject': `${topic}-value`,
     'x-avro-schema': JSON.parse(avroSchema) as unknown,
+  };
+}
+
+/** A topic that keeps the last record of each key. */
+function compacted(topic: string): Json {
+  return { kafka: { topic, partitions: PARTITIONS, topicConfiguration: { 'cleanup.policy': ['compact'] }, bindingVersion: KAFKA_BINDING } };
+}
+
+function windowMessageOf(name: string, schema: ZodType): Json {
+  return {
+    name, title: name, summary: schema.description ?? '', contentType: JSON_CONTENT_TYPE,
+    traits: [{ $ref: '#/components/messageTraits/window' }],
+    payload: plainSchema(jsonSchemaOf(schema)),
+    bindings: { kafka: { key: text('the first instant of the window, ISO 8601 UTC'), bindingVersion: KAFKA_BINDING } },
   };
 }
 
@@ -110,4 +136,13 @@ const COMMAND_HEADERS = {
 const FACT_HEADERS = {
   type: 'object',
   properties: { ...COMMAND_HEADERS.properties, ce_sequence: text('the version of the aggregate, from 1 on without gap') },
+};
+const { correlation_id: _correlation, causation_id: _causation, traceparent: _trace, ...OF_WINDOWS } = COMMAND_HEADERS.properties;
+const WINDOW_HEADERS = {
+  type: 'object',
+  properties: {
+    ...OF_WINDOWS,
+    ce_id: text('UUIDv5 of topic, window and revision'), ce_subject: text('the first instant of the window, ISO 8601 UTC'),
+    ce_source: text(WINDOWS_SOURCE), ce_time: text('when this revision was told, ISO 8601 UTC'), 'content-type': text(JSON_CONTENT_TYPE),
+  },
 };

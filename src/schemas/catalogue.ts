@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { ZodType } from 'zod';
 import { checkoutRoot } from '../runtime/root';
+import { windowContracts } from '../windows/contract';
 import { contractsByTopic, type EventContract } from './contracts';
 import { publishedSchemas } from './files';
 import { jsonSchemaOf, type JsonSchema } from './shape';
@@ -27,17 +29,38 @@ export function catalogue(): string {
     'out or null is a union with null, and *any JSON value* is a JSON text.', '',
     '| topic | carries | written in | Avro schema |', '|---|---|---|---|', ...index, '',
     ...topics.flatMap(([, contracts]) => contracts.flatMap(section)),
+    ...windowSections(),
   ].join('\n');
+}
+
+/** What is told of windows of time: no facts, but what follows from them. */
+function windowSections(): string[] {
+  return [
+    '## Windows of time', '',
+    'On compacted topics, as JSON, one record for each window and each change of it; the key is the start of the window, ISO 8601 UTC.',
+    'What a window says is made of every fact whose own time lies in it, each once, whenever it arrived: a late fact is one more',
+    'revision. `ce_subject` is the key, and `ce_id` is made of topic, window and revision. They have no `ce_sequence`, and nobody asked',
+    'for them: no `correlation_id`. They are written in transactions.', '',
+    '| topic | carries | windows |', '|---|---|---|',
+    ...windowContracts().map(({ stream: { topic, type, says } }) => `| \`${topic}\` | [${type}](#${type.toLowerCase()}) | ${says} |`), '',
+    ...windowContracts().flatMap(({ stream, schema }) => [
+      `## ${stream.type}`, '', schema.description ?? '', '', `On \`${stream.topic}\`.`, '', ...fieldTable(schema),
+    ]),
+  ];
 }
 
 function section(contract: EventContract): string[] {
   const { name, type, kind, topic, schema } = contract;
-  const { properties = {}, required = [] } = jsonSchemaOf(schema);
-  const rows = Object.entries(properties).flatMap(([field, one]) => fieldRows(field, one, required.includes(field)));
   return [
     `## ${name}`, '', schema.description ?? '', '', `${kind === 'fact' ? 'A fact' : 'A command'} on \`${topic}\`${type === name ? '' : `, \`ce_type\` \`${type}\``}.`, '',
-    '| field | type | |', '|---|---|---|', ...rows, '',
+    ...fieldTable(schema),
   ];
+}
+
+function fieldTable(schema: ZodType): string[] {
+  const { properties = {}, required = [] } = jsonSchemaOf(schema);
+  const rows = Object.entries(properties).flatMap(([field, one]) => fieldRows(field, one, required.includes(field)));
+  return ['| field | type | |', '|---|---|---|', ...rows, ''];
 }
 
 function fieldRows(path: string, schema: JsonSchema, required: boolean): string[] {

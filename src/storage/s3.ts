@@ -4,6 +4,7 @@ import {
 import { createHash } from 'node:crypto';
 import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
+import { timed } from '../outside';
 
 // Node 20 is what this is tested on, and the version is pinned; the warning would be the first line of every command.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -94,12 +95,12 @@ export function openObjectStore(config: Config): ObjectStore {
       const sha256 = hashOf(bytes);
       const key = `${folder}/sha256/${sha256}`;
       try {
-        await putIfAbsent(key, bytes).catch(async (cause: unknown) => {
+        await timed('s3', 'put', () => putIfAbsent(key, bytes).catch(async (cause: unknown) => {
           // A store that was emptied or exchanged heals on the way.
           if (!isNamed(cause, 'NoSuchBucket')) throw cause;
           await ensureBucket();
           await putIfAbsent(key, bytes);
-        });
+        }));
       } catch (cause) {
         throw away(`${key} cannot be put`, cause);
       }
@@ -108,7 +109,7 @@ export function openObjectStore(config: Config): ObjectStore {
 
     async getByHash(uri, sha256, bytesMax) {
       const { Bucket, Key } = placeOf(uri);
-      const bytes = await get().catch((cause: unknown) => {
+      const bytes = await timed('s3', 'get', get).catch((cause: unknown) => {
         throw away(`${uri} cannot be read`, cause);
       });
       if (hashOf(bytes) !== sha256) throw new FazendaError('FZ_STORAGE_AWAY', `${uri} is not what was put there`);

@@ -7,6 +7,7 @@ import { textOf } from '../errors';
 import type { Queryable } from '../facts/postgres';
 import { factsOfMany } from '../facts/read';
 import type { Logger } from '../log';
+import { storyIds } from '../logging/story';
 import { sweptStories } from '../metrics';
 import { startOwnWorkflow } from '../temporal/start';
 
@@ -33,7 +34,7 @@ export async function sweep(deps: SweeperDeps, domain: Domain): Promise<number> 
   return waitsMs === undefined ? working : working + (await sweepPhase(deps, domain, 'waiting', waitsMs + STUCK_AFTER_MS));
 }
 
-async function sweepPhase({ config, db, temporal }: SweeperDeps, domain: Domain, phase: Phase, stuckAfterMs: number): Promise<number> {
+async function sweepPhase({ config, db, temporal, log }: SweeperDeps, domain: Domain, phase: Phase, stuckAfterMs: number): Promise<number> {
   let swept = 0;
   let after = { updated_at: '-infinity', id: '' };
   for (;;) {
@@ -41,7 +42,10 @@ async function sweepPhase({ config, db, temporal }: SweeperDeps, domain: Domain,
     const last = page.at(-1);
     if (!last) return swept;
     const first = (await factsOfMany(db, domain.name, page.map(({ id }) => ({ id, version: 1 })))).filter((fact) => fact.version === 1);
-    for (const fact of first) await startOwnWorkflow(temporal, config, domain, fact);
+    for (const fact of first) {
+      await startOwnWorkflow(temporal, config, domain, fact);
+      log.debug({ domain: domain.name, aggregate_id: fact.id, ...storyIds(fact) }, 'a story that did not move is started again');
+    }
     swept += first.length;
     sweptStories.inc({ domain: domain.name }, first.length);
     after = last;

@@ -1,7 +1,9 @@
-import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { makeTelemetryFilterString, NativeConnection, Runtime, Worker, type TelemetryOptions, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../../activities';
 import type { Config } from '../config';
 import type { Logger } from '../log';
+import type { KnownStories } from '../logging/known-stories';
+import { temporalLog } from '../logging/temporal';
 import { converterOf } from './converter';
 
 /** Where workflows come from: built ahead by the start, or bundled now (tests). */
@@ -11,18 +13,11 @@ function workflowSource(config: Config): Pick<WorkerOptions, 'workflowBundle' | 
 }
 
 /** The SDK's log goes where ours goes; to be called once, before anything of Temporal is made. */
-export function installRuntime(log: Logger): void {
+export function installRuntime(log: Logger, metrics?: TelemetryOptions['metrics'], known?: KnownStories): void {
   Runtime.install({
     shutdownSignals: [],
-    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN' }) } },
-    logger: {
-      log: (level, message, meta) => log.info({ level, ...meta }, message),
-      trace: (message, meta) => log.trace(meta, message),
-      debug: (message, meta) => log.debug(meta, message),
-      info: (message, meta) => log.info(meta, message),
-      warn: (message, meta) => log.warn(meta, message),
-      error: (message, meta) => log.error(meta, message),
-    },
+    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN' }) }, ...(metrics && { metrics }) },
+    logger: temporalLog(log, known),
   });
 }
 

@@ -3,10 +3,14 @@ import type { Kafka } from 'kafkajs';
 import type { Pool } from 'pg';
 import { openIngress } from '../../src/ingress/ingress';
 import { clusterName, openKafka } from '../../src/kafka/client';
-import type { Producer } from '../../src/kafka/port';
+import { openCodec } from '../../src/kafka/codec';
+import { openConsumer } from '../../src/kafka/consumer';
+import type { Chunk, Consumer, Producer } from '../../src/kafka/port';
 import { openProducer } from '../../src/kafka/producer';
 import { createTopics } from '../../src/kafka/topics';
 import { openLog } from '../../src/log';
+import { NOTIFICATIONS_GROUP } from '../../src/notify/compose';
+import { dispatchChunk, noticedTopics } from '../../src/notify/dispatch';
 import { openRelay } from '../../src/relay/relay';
 import { subjects } from '../../src/schemas/subjects';
 import { openObjectStore, type ObjectStore } from '../../src/storage/s3';
@@ -21,8 +25,8 @@ export interface Backbone {
   readonly deps: AuditDeps & { readonly store: ObjectStore };
   readonly producer: Producer;
   readonly kafka: Kafka;
-  /** Doors, workers and relay begin; the returned function ends them. */
-  run(options?: { doors?: boolean; workers?: boolean; relay?: boolean }): Promise<() => Promise<void>>;
+  /** Doors, workers and relay begin, and where asked for whoever makes letters; the returned function ends them. */
+  run(options?: { doors?: boolean; workers?: boolean; relay?: boolean; letters?: boolean }): Promise<() => Promise<void>>;
   /** Puts tasks on `task.created`, as a partner does; gives their ids. */
   tasks(count: number, variables?: Record<string, unknown>): Promise<string[]>;
   /** Puts orders of one piece on `orders.create`, or by S1 on `order_created`; of a product in ample stock, unless told. */
@@ -62,12 +66,17 @@ export async function openBackbone(env: Record<string, string> = {}): Promise<Ba
   return {
     bench, producer, kafka,
     deps: { config, log, db, temporal: client, store },
-    async run({ doors = true, workers = true, relay = true } = {}) {
+    async run({ doors = true, workers = true, relay = true, letters = false } = {}) {
       const working = workers ? await bench.startWorkers() : undefined;
       const relaying = relay ? openRelay(config, log, producer) : undefined;
       relaying?.start();
       const fail = (reason: unknown) => { throw reason; };
-      const consumers = doors ? openIngress({ config, log, db, temporal: client, hint: () => undefined, producer, fail }) : [];
+      const consumers: Consumer[] = doors ? [...openIngress({ config, log, db, temporal: client, hint: () => undefined, producer, fail })] : [];
+      if (letters) {
+        const queue = { put: async () => undefined, take: async () => undefined, stop: async () => undefined };
+        const onChunk = (chunk: Chunk) => dispatchChunk({ db, producer, queue, log, codec: openCodec(config, db) }, chunk);
+        consumers.push(openConsumer(config, log, { group: NOTIFICATIONS_GROUP, topics: noticedTopics(), fromBeginning: true, chunkMax: 200, onChunk }, fail));
+      }
       await Promise.all(consumers.map((consumer) => consumer.start()));
       return async () => {
         await Promise.all(consumers.map((consumer) => consumer.stop()));

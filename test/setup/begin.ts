@@ -24,7 +24,7 @@ export default async function begin(): Promise<void> {
     saidAt = Date.now();
     console.log(`preparing the parts … ${text}`);
   };
-  const installs = [installParts(['temporal', 'kafka', 'postgres', 's3', 'redis', 'registry'], process.env, say), timeSkippingServer(say)];
+  const installs = [installParts(['temporal', 'kafka', 'postgres', 's3', 'redis', 'registry'], process.env, say), installParts(['clickhouse'], process.env, say), timeSkippingServer(say)];
   for (const result of await Promise.allSettled(installs)) {
     // The tests that need it will fail with the same words; those that need nothing can still be run.
     if (result.status === 'rejected') console.error(textOf(result.reason));

@@ -6,7 +6,7 @@ import { startParts, type PartName } from '../../src/runtime/parts';
 import { searchAttributes } from '../../src/temporal/attributes';
 
 const OWNER_POLL_MS = 500;
-const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3'];
+const PARTS: readonly PartName[] = ['temporal', 'kafka', 'postgres', 's3', 'clickhouse'];
 
 /**
  * Runs the shared parts for one run of the tests, outside jest: a test file's end, or jest's crash, takes
@@ -27,7 +27,7 @@ async function main(run: string, owner: number): Promise<void> {
   const home = join(run, 'home');
   const keywords = searchAttributes();
   try {
-    const parts = await startParts({ home, parts: PARTS, env: process.env, searchAttributes: keywords, signal: over.signal });
+    const parts = await startParts({ home, parts: PARTS, optional: ['clickhouse'], env: process.env, searchAttributes: keywords, signal: over.signal });
     answer({ env: parts.env });
     await new Promise<void>((resolve) => (over.signal.aborted ? resolve() : over.signal.addEventListener('abort', () => resolve())));
     await parts.stop();

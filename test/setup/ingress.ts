@@ -78,8 +78,12 @@ export async function openTestIngress(env: (own: { DATABASE_URL: string; TEMPORA
   const counted = await byFate();
   let consumers: Consumer[] = [];
   let troubles = 0;
-  // What the doors say of a chunk that waits is the only sign of it.
-  const heard = Object.assign(Object.create(log) as typeof log, { warn: (...said: [object, string]) => { if (said[1] === 'a chunk waits') troubles += 1; log.warn(...said); } });
+  // What the doors say of a chunk that waits is the only sign of it; of many they warn once, and say the others at debug.
+  const listening = (level: 'warn' | 'debug') => (...said: [object, string]): void => {
+    if (said[1] === 'a chunk waits') troubles += 1;
+    log[level](...said);
+  };
+  const heard = Object.assign(Object.create(log) as typeof log, { warn: listening('warn'), debug: listening('debug') });
 
   async function writeAs(compression: CompressionTypes, topic: string, messages: readonly Message[], partition = 0): Promise<void> {
     await writer.send({ topic: clusterName(config, topic), acks: -1, compression, messages: messages.map((message) => ({ ...message, partition })) });

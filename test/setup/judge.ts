@@ -3,6 +3,8 @@ import { Kafka, logLevel } from 'kafkajs';
 /** A fact as a stranger reads it off a topic. */
 export interface Seen {
   readonly topic: string;
+  /** `topic/partition/offset` */
+  readonly place?: string;
   readonly id: string;
   readonly version: number;
   readonly ceId: string;
@@ -36,7 +38,7 @@ export async function readTopics(brokers: string, topics: readonly string[]): Pr
         if (end === undefined || BigInt(message.offset) >= end) return;
         const header = (name: string) => (message.headers?.[name] === undefined ? undefined : String(message.headers[name]));
         seen.push({
-          topic, id: String(message.key), version: Number(header('ce_sequence') ?? 1), ceId: header('ce_id') ?? '', type: header('ce_type') ?? '',
+          topic, place: `${place}/${message.offset}`, id: String(message.key), version: Number(header('ce_sequence') ?? 1), ceId: header('ce_id') ?? '', type: header('ce_type') ?? '',
           value: String(message.value), ours: header('ce_source')?.startsWith('/fazenda') ?? false, appendedAt: Number(message.timestamp),
         });
         if (BigInt(message.offset) === end - 1n) ends.delete(place);

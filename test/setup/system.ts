@@ -20,11 +20,11 @@ export interface System {
 /** A first start builds what the machine lacks. */
 export const SYSTEM_TIMEOUT_MS = 20 * 60_000;
 
-/** Without a schema registry unless `env` says otherwise (`SCHEMA_REGISTRY_URL: ''`): its start takes seconds, and few need it. */
+/** Without schema registry and ClickHouse unless `env` says otherwise (`SCHEMA_REGISTRY_URL: ''`): their start takes seconds, and few need them. */
 export async function startSystem(env: Record<string, string> = {}, home = mkdtempSync(join(tmpdir(), 'fazenda-'))): Promise<System> {
   const root = resolve(__dirname, '../..');
   const child = spawn(process.execPath, ['bin/fazenda.mjs', 'dev'], {
-    cwd: root, env: { ...process.env, FAZENDA_HOME: home, SCHEMA_REGISTRY_URL: 'off', ...env }, stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: root, env: { ...process.env, FAZENDA_HOME: home, SCHEMA_REGISTRY_URL: 'off', CLICKHOUSE_URL: 'off', ...env }, stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-10_000)));

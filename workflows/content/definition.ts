@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import type { Accepted, Ask, CommandContext, Domain, HttpCommand, MailDoor, StartDoor } from '../kernel/definition';
 import { duration, instant } from '../kernel/settings';
+import { contentAnalytics } from './analytics';
 import { contentFacts } from './contracts';
 import { contentLifecycle, type ContentFact, type ContentFacts, type ContentState } from './lifecycle';
 import { cancelTask, createTask, taskCreated, type CancelTask, type CreateTask, type TaskCreated } from './messages';
+import { GENERATOR_QUEUE } from './queue';
+import { contentStatistics } from './statistics';
 import { CONTENT_TABLES } from './tables';
 import { READY_TEMPLATES, templates } from './templates';
 import type { ContentLimits } from './workflow';
@@ -98,6 +101,7 @@ export const content = {
   name: 'content',
   workflow: 'contentWorkflow' as const,
   laneSizeMax: 1,
+  activityQueues: [GENERATOR_QUEUE],
   lifecycle: contentLifecycle,
   topics: {
     TaskCreated: 'task.created',
@@ -181,6 +185,8 @@ export const content = {
     priority: (data) => ({ high: 1, normal: 3, low: 5 })[born(data).priority],
   },
   tables: CONTENT_TABLES,
+  analytics: contentAnalytics,
+  statistics: contentStatistics,
   objects(fact) {
     if (fact.type === 'ContentGenerated') return [{ uri: fact.data.contentUri, sha256: fact.data.sha256 }];
     return fact.type === 'ContentStored' ? [fact.data] : [];

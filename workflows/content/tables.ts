@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS task_view (
 );
 CREATE INDEX IF NOT EXISTS idx_task_view_status ON task_view(status);
 CREATE INDEX IF NOT EXISTS idx_task_view_created_at ON task_view(created_at DESC);
+-- For lists of submitters, who see their own alone.
+CREATE INDEX IF NOT EXISTS idx_task_view_user ON task_view(user_id, created_at DESC);
 CREATE INDEX IF NOT EXISTS idx_task_view_working ON task_view(updated_at) WHERE phase = 'working';
 CREATE INDEX IF NOT EXISTS idx_task_view_in_hand ON task_view(agent_id) WHERE status = 'processing';
 `;

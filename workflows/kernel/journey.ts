@@ -1,4 +1,4 @@
-import { ApplicationFailure, CancellationScope, condition, isCancellation, proxyLocalActivities, setCurrentDetails, type LocalActivityOptions } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, isCancellation, log, proxyLocalActivities, setCurrentDetails, sleep, type LocalActivityOptions } from '@temporalio/workflow';
 import { coalesce, type Keyed } from './coalesce';
 import type { Fact, Mail } from './fact';
 import { fold, type AnyState, type Lifecycle, type Placed } from './lifecycle';
@@ -16,6 +16,10 @@ export const LOCAL_PATIENCE = {
 } satisfies LocalActivityOptions;
 
 export const local = proxyLocalActivities<RecordingActivities>(LOCAL_PATIENCE);
+
+/** How soon a story looks again whether its first fact was recovered, ms: twice as long each time, up to the second. */
+const RECOVERED_FIRST_LOOK_MS = 1_000;
+const RECOVERED_LOOK_MAX_MS = 30_000;
 
 /** The kernel's own calls, each batched over the stories of one workflow; made once a domain. */
 interface Calls {
@@ -54,6 +58,7 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
   private readonly post: M[] = [];
   private readonly calls: Calls;
   private place: Placed<State>;
+  private lookAgainMs = RECOVERED_FIRST_LOOK_MS;
 
   constructor(
     private readonly lifecycle: Lifecycle<State, F>,
@@ -122,12 +127,25 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
           return this.tell(what, { ...ask, refill: this.folded.filter(({ version }) => version > recorded.has) }, send, proposed);
         case 'refused':
           throw ApplicationFailure.nonRetryable(`${what} of ${this.id}: ${recorded.reason}`, 'FZ_RECORD_UNSTORABLE');
+        case 'lost':
+          return this.recovered().then(() => this.tell(what, ask, send, proposed));
         case 'told':
           return this.adopt(recorded.facts as readonly F[]);
         case 'yours':
           return this.adopt(proposed ? [proposed] : []);
       }
     });
+  }
+
+  /**
+   * A first fact that the database lost comes back by a recovery alone, and perhaps in hours: those who share the
+   * workflow go on without this story, which the sweeper starts once it is there again.
+   */
+  private async recovered(): Promise<void> {
+    log.warn('FZ_FACTS_LOST: a story waits until its first fact is recovered', { domain: this.lifecycle.domain, aggregateId: this.id });
+    await this.alone();
+    await sleep(this.lookAgainMs);
+    this.lookAgainMs = Math.min(this.lookAgainMs * 2, RECOVERED_LOOK_MAX_MS);
   }
 
   /** Causes an effect for the next version; undefined if that version was told meanwhile, and then the state has moved. */

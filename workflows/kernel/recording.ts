@@ -33,6 +33,7 @@ export interface Telling<State = object> extends Keyed {
  * What is stored. `yours`: exactly the proposal. `told`: somebody else wrote this version first, and here
  * is every stored fact from it on. `lacking`: the store ends before the predecessor, at version `has`.
  * `refused`: the database will never take this data; the story cannot go on until its code is mended.
+ * `lost`: the first fact is not stored any more (FZ_FACTS_LOST); the story waits until it is recovered.
  */
 export type Recorded = Keyed &
   (
@@ -40,6 +41,7 @@ export type Recorded = Keyed &
     | { readonly outcome: 'told'; readonly facts: readonly Fact[] }
     | { readonly outcome: 'lacking'; readonly has: number }
     | { readonly outcome: 'refused'; readonly reason: string }
+    | { readonly outcome: 'lost' }
   );
 
 /** What a run needs to begin: everything that happened, what has been sent to it, and its limits. */

@@ -1,4 +1,4 @@
-import type { Book } from '../kernel/definition';
+import type { Book, Sum } from '../kernel/definition';
 import type { Fact } from '../kernel/fact';
 import type { OrderContext, OrderFact, OrderFacts } from './lifecycle';
 import { centsOf } from './money';
@@ -61,6 +61,34 @@ const reservations: Book = {
     UNION ALL
     SELECT 'order ' || order_id || ' has ' || quantity || ' pieces of product ' || name || ', of which there is no record' FROM line
     WHERE product IS NULL AND shop AND state <> 'released'`,
+  // A gateway's item of a product that has no record is in endless stock, and has no line; a shop's always has one.
+  differences: `
+    WITH due AS (
+      SELECT * FROM json_to_recordset($1::json) AS d(order_id text, state text, shop boolean, items json)
+    ), told AS (
+      SELECT d.order_id, d.shop, i."productId" AS name, sum(i.quantity) AS quantity
+      FROM due d CROSS JOIN json_to_recordset(d.items) AS i("productId" text, quantity bigint) GROUP BY 1, 2, 3
+    ), line AS (
+      SELECT r.order_id, i.product, p.sku, sum(i.quantity) AS quantity
+      FROM stock_reservations r CROSS JOIN json_to_recordset(r.items) AS i(product text, quantity bigint)
+      LEFT JOIN products p ON p.id = i.product WHERE r.order_id = ANY($2) GROUP BY 1, 2, 3
+    ), wrong AS (
+      SELECT l.order_id, l.quantity || ' pieces of product ' || l.product || ', the facts say ' || COALESCE(sum(t.quantity), 0) AS said
+      FROM line l LEFT JOIN told t ON t.order_id = l.order_id
+        AND (t.name = l.product OR (NOT t.shop AND t.name = l.sku AND NOT EXISTS (SELECT FROM products o WHERE o.id = t.name)))
+      GROUP BY l.order_id, l.product, l.quantity HAVING COALESCE(sum(t.quantity), 0) <> l.quantity
+      UNION ALL
+      SELECT t.order_id, 'no pieces of product ' || t.name || ', the facts say ' || t.quantity
+      FROM told t WHERE t.shop AND NOT EXISTS (SELECT FROM line l WHERE l.order_id = t.order_id AND l.product = t.name)
+    )
+    SELECT a.id, r.order_id IS NULL AS missing, CASE
+        WHEN r.order_id IS NULL THEN 'there is none, the facts say ' || d.state
+        WHEN d.order_id IS NULL THEN 'it is ' || r.state || ', the facts tell of none'
+        WHEN r.state <> d.state THEN 'it is ' || r.state || ', the facts say ' || d.state
+        ELSE (SELECT string_agg(w.said, '; ' ORDER BY w.said) FROM wrong w WHERE w.order_id = a.id) END AS said
+    FROM unnest($2::text[]) AS a(id) LEFT JOIN due d ON d.order_id = a.id LEFT JOIN stock_reservations r ON r.order_id = a.id
+    WHERE (d.order_id IS NULL) <> (r.order_id IS NULL) OR r.state <> d.state
+       OR (d.order_id IS NOT NULL AND EXISTS (SELECT FROM wrong w WHERE w.order_id = a.id))`,
 };
 
 /** What the simulated provider said of an order's payment; a real one keeps its own books. */
@@ -81,6 +109,26 @@ const payments: Book = {
       SELECT * FROM json_to_recordset($1::json) AS e(key text, payment_id text, amount_cents bigint, state text, captured boolean) ORDER BY key
       ON CONFLICT DO NOTHING
     ) SELECT '' AS said WHERE FALSE`,
+};
+
+/** `stocked` is what was ever put on the shelf; where nobody said, only what moved can be reckoned up. */
+export const stockSum: Sum = {
+  of: 'product',
+  sql: `
+    WITH moved AS (
+      SELECT i.product, sum(i.quantity) FILTER (WHERE r.state = 'held') AS held, sum(i.quantity) FILTER (WHERE r.state = 'sold') AS sold
+      FROM stock_reservations r CROSS JOIN json_to_recordset(r.items) AS i(product text, quantity bigint)
+      WHERE r.state <> 'released' GROUP BY i.product
+    ), reckoned AS (
+      SELECT p.*, COALESCE(m.held, 0) AS held_due, COALESCE(m.sold, 0) AS sold_due FROM products p LEFT JOIN moved m ON m.product = p.id
+    )
+    SELECT id, concat_ws('; ',
+      CASE WHEN quantity < 0 OR reserved < 0 OR sold < 0 THEN 'it is below zero: ' || quantity || ' free, ' || reserved || ' reserved, ' || sold || ' sold' END,
+      CASE WHEN reserved <> held_due THEN reserved || ' are reserved, orders hold ' || held_due END,
+      CASE WHEN sold <> sold_due THEN sold || ' are sold, orders were sold ' || sold_due END,
+      CASE WHEN stocked <> quantity + reserved + sold THEN stocked || ' were stocked, ' || quantity || ' free, ' || reserved || ' reserved and ' || sold || ' sold are left of them' END) AS said
+    FROM reckoned
+    WHERE quantity < 0 OR reserved < 0 OR sold < 0 OR reserved <> held_due OR sold <> sold_due OR stocked <> quantity + reserved + sold`,
 };
 
 export const orderBooks: readonly Book[] = [reservations, payments];

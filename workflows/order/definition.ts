@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Domain } from '../kernel/definition';
 import { duration } from '../kernel/settings';
-import { orderBooks } from './books';
+import { orderAnalytics } from './analytics';
+import { orderBooks, stockSum } from './books';
 import { orderCli } from './cli';
 import { orderFacts } from './contracts';
 import { createdElsewhere, placed, requested } from './doors';
@@ -10,6 +11,7 @@ import { orderLifecycle, type OrderFact, type OrderFacts, type OrderState } from
 import { orderPlaced, orderRequested } from './messages';
 import { centsOf, decimalOf } from './money';
 import { orderNotices } from './notices';
+import { orderStatistics } from './statistics';
 import { ORDER_TABLES } from './tables';
 import { orderView } from './view';
 import type { OrderLimits } from './workflow';
@@ -67,4 +69,7 @@ export const order = {
   tables: ORDER_TABLES,
   notices: orderNotices,
   books: orderBooks,
+  sums: [stockSum],
+  analytics: orderAnalytics,
+  statistics: orderStatistics,
 } satisfies Domain<OrderState, OrderFact>;

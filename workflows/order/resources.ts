@@ -21,7 +21,7 @@ export const products: HttpResource = {
   table: 'products',
   body: newProduct,
   row: ({ name, description, price, quantity, sku }: NewProduct, id) => ({
-    id, name, description, price_cents: centsOf(price), quantity, sku: sku ?? null,
+    id, name, description, price_cents: centsOf(price), quantity, stocked: quantity, sku: sku ?? null,
   }),
   show: ({ id, sku, name, description, price_cents, quantity, reserved, sold, created_at }) => ({
     id, sku, name, description, price: unitsOf(Number(price_cents)),

@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS order_view (
 ) WITH (fillfactor = 60);
 CREATE INDEX IF NOT EXISTS idx_order_view_status ON order_view(status);
 CREATE INDEX IF NOT EXISTS idx_order_view_created_at ON order_view(created_at DESC);
+-- For lists of submitters, who see their own alone.
+CREATE INDEX IF NOT EXISTS idx_order_view_client ON order_view(client_id, created_at DESC);
 CREATE INDEX IF NOT EXISTS idx_order_view_working ON order_view(created_at) WHERE phase = 'working';
 CREATE INDEX IF NOT EXISTS idx_order_view_waiting ON order_view(created_at) WHERE phase = 'waiting';
 `;
@@ -38,7 +40,7 @@ CREATE TABLE IF NOT EXISTS clients (
 );
 `;
 
-/** At any moment: what was there = quantity + reserved + sold. */
+/** At any moment: `stocked`, what was ever put there, = quantity + reserved + sold; audit reckons it up. */
 const PRODUCTS = `
 CREATE TABLE IF NOT EXISTS products (
   id TEXT PRIMARY KEY,
@@ -52,6 +54,8 @@ CREATE TABLE IF NOT EXISTS products (
   sold BIGINT NOT NULL DEFAULT 0 CHECK (sold >= 0),
   created_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
+-- Null where nobody said. Whoever restocks by hand adds to it as to the quantity.
+ALTER TABLE products ADD COLUMN IF NOT EXISTS stocked BIGINT;
 `;
 
 /**

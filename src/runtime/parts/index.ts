@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { FazendaError, textOf } from '../../errors';
 import { Home } from '../home';
 import { PortBook } from '../ports';
+import { clickhouse } from './clickhouse';
 import { kafka } from './kafka';
 import type { Endpoints, Part, PartContext, PartName } from './part';
 import { postgres } from './postgres';
@@ -51,7 +52,7 @@ export interface RunningParts {
   stop(stopTimeoutMs?: number): Promise<void>;
 }
 
-const PARTS: Readonly<Record<PartName, Part>> = { temporal, kafka, postgres, s3, redis, rabbitmq, registry };
+const PARTS: Readonly<Record<PartName, Part>> = { temporal, kafka, postgres, s3, redis, rabbitmq, registry, clickhouse };
 
 /**
  * Starts the named parts side by side from one home and keeps them alive until `stop()`.

@@ -1,6 +1,6 @@
 import type { Home } from '../home';
 
-export const PART_NAMES = ['temporal', 'kafka', 'postgres', 's3', 'redis', 'rabbitmq', 'registry'] as const;
+export const PART_NAMES = ['temporal', 'kafka', 'postgres', 's3', 'redis', 'rabbitmq', 'registry', 'clickhouse'] as const;
 export type PartName = (typeof PART_NAMES)[number];
 
 /** How a part can be had, in the order in which the ways are tried. */

@@ -66,17 +66,17 @@ export async function mavenUnpack({ group, name, version, type, classifier }: Ma
 }
 
 /**
- * Unpacks one npm package into `folder/node_modules`, without running any script of its own.
- * Errors: FZ_CACHE_CORRUPT when its integrity is not the one expected.
+ * Unpacks one npm package into `folder/node_modules`, with what it needs, without running any script of theirs.
+ * Errors: FZ_CACHE_CORRUPT when its integrity, or one of `further` that it has to bring along, is not the one expected.
  */
-export async function npmUnpack(name: string, version: string, integrity: string, folder: string, context: InstallContext): Promise<string> {
+export async function npmUnpack(name: string, version: string, integrity: string, folder: string, context: InstallContext, further: readonly string[] = []): Promise<string> {
   const npm = need('npm', 'npm', context);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'fazenda-part', private: true }));
   context.say(`fetching ${name} ${version}`);
   const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--no-save', `${name}@${version}`];
   await run(npm, args, { cwd: folder, env: context.env, signal: context.signal, timeoutMs: BUILD_TIMEOUT_MS });
   const lock = readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8');
-  if (!lock.includes(`"integrity": "${integrity}"`)) {
+  if (![integrity, ...further].every((one) => lock.includes(`"integrity": "${one}"`))) {
     throw new FazendaError('FZ_CACHE_CORRUPT', `${name} ${version} is not the package that this version is known to be: ${folder}`);
   }
   return join(folder, 'node_modules', name);
