@@ -86,7 +86,7 @@ test(`${KILLS} kills of analytics and of whoever publishes, under load: the same
   const loading = (async () => {
     while (!over) {
       await put(stage.producer, disturbed(random, randomRecords(random, 20, Date.now() - 90_000, 60_000)));
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 400));
     }
   })();
   const killed = new Set<string>();
@@ -136,6 +136,19 @@ test('a topic that is lost has all of its windows again, as they were said last'
   const texts = new Set(after.filter(({ window }) => window.stream === topic).map(({ text }) => text));
   const old = before.filter(({ window }) => window.stream === topic && window.start < '2026-03-01');
   expect(old.filter(({ text, window: { start, revision } }) => old.every(({ window }) => window.start !== start || window.revision <= revision) && !texts.has(text))).toEqual([]);
+}, PARTS_TIMEOUT_MS);
+
+test('a database that has forgotten what was said takes it back from the topics', async () => {
+  const before = await stage.reached();
+  // In one transaction, because nobody keeps his connection to a database that is lost.
+  await stage.db.query(`BEGIN; TRUNCATE window_results, window_topics;
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY('{${NAMES.join(',')}}') AND datname = current_database(); COMMIT`);
+  await put(stage.producer, randomRecords(random, 20, Date.now() - 60_000, 1_000));
+  await until(async () => (await stage.reached()) > before, 'windows are published again', 60_000, 100);
+  const told = await settled();
+  expect(breaches(told)).toEqual([]);
+  const { rows } = await stage.db.query<{ kept: string }>('SELECT count(*) AS kept FROM window_results');
+  expect(Number(rows[0]?.kept)).toBe(lastWindows(told).size);
 }, PARTS_TIMEOUT_MS);
 
 test('the broker turns away a producer whose name another has taken', async () => {
