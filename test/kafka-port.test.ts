@@ -161,3 +161,23 @@ test('what a member was killed over, and all that was its, goes to another; like
 
 test.each([['0', '1'], ['9007199254740991', '9007199254740992'], ['9007199254740992', '9007199254740993'], ['9223372036854775806', '9223372036854775807']])(
   'after offset %s comes %s', (offset, next) => expect(offsetAfter(offset)).toBe(next));
+
+test('what a partner writes in transactions, and what he takes back, leaves nothing to take behind', async () => {
+  const partner = openKafka(config, openLog(config, 'test')).producer({ transactionalId: randomBytes(8).toString('hex'), maxInFlightRequests: 1, idempotent: true });
+  await partner.connect();
+  const write = async (values: readonly string[], end: 'commit' | 'abort'): Promise<void> => {
+    const transaction = await partner.transaction();
+    await transaction.send({ topic: clusterName(config, 'task.created'), messages: values.map((value) => ({ key: 'one', value })) });
+    await transaction[end]();
+  };
+  const seen: string[] = [];
+  await enter('task.created', 'transactions', async ({ records }) => { seen.push(...records.map(({ value }) => String(value))); });
+  await write(['a', 'b'], 'commit');
+  await write(['taken back'], 'abort');
+  await write(['c'], 'commit');
+  const end = async () => (await admin.fetchTopicOffsets(clusterName(config, 'task.created'))).reduce((sum, { high }) => sum + Number(high), 0);
+  // Four records and the marks of three transactions.
+  await until(async () => (await end()) === 7 && (await committed('task.created', 'transactions')) === 7, 'nothing is left to take');
+  expect(seen).toEqual(['a', 'b', 'c']);
+  await partner.disconnect();
+});

@@ -53,9 +53,18 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         resolve();
       });
     });
+    const commit = grouped((done: readonly Done[]) => commitAll(built, done), { keyOf: ({ offset: { topic, partition } }) => `${topic}/${partition}` });
+    // What is never handed out (the mark that ends a transaction, what was taken back in one) is passed by all the same:
+    // with the mark of a partner's transaction as its last record, a partition would be behind for ever.
+    built.on(built.events.END_BATCH_PROCESS, ({ payload: { batchSize, topic, partition, lastOffset } }) => {
+      if (batchSize > 0 || stopping || consumer !== built) return;
+      const payload = { isRunning: () => true, commitOffsetsIfNecessary: () => Promise.resolve() };
+      commit([{ offset: { topic, partition, offset: offsetAfter(lastOffset) }, payload }])
+        .then(() => watchdog.progressed())
+        .catch((thrown: unknown) => log.debug({ cause: textOf(thrown), topic, partition }, 'the end of a transaction is passed by later'));
+    });
     await built.connect();
     await built.subscribe({ topics: options.topics.map((topic) => clusterName(config, topic)), fromBeginning: options.fromBeginning });
-    const commit = grouped((done: readonly Done[]) => commitAll(built, done), { keyOf: ({ offset: { topic, partition } }) => `${topic}/${partition}` });
     await built.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -100,8 +109,10 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       for (const messages of cut(batch.messages, options.chunkMax)) {
         const last = messages.at(-1);
         if (!last || stale() || !(await untilDone(chunkOf(topic, batch, messages, stale)))) break;
-        resolveOffset(last.offset);
-        await commit([{ offset: { topic: batch.topic, partition: batch.partition, offset: offsetAfter(last.offset) }, payload }]);
+        // Behind the last record may be the mark that ends its transaction, which comes with it and is never handed out.
+        const passed = last === batch.messages.at(-1) ? batch.lastOffset() : last.offset;
+        resolveOffset(passed);
+        await commit([{ offset: { topic: batch.topic, partition: batch.partition, offset: offsetAfter(passed) }, payload }]);
         watchdog.progressed();
       }
     } finally {
