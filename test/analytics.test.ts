@@ -25,7 +25,7 @@ import { until } from './setup/until';
  * Every event is one row in ClickHouse, and every number of analytics is right, whatever was delivered twice, killed
  * or lost. The full dose of kills: FAZENDA_ANALYTICS_KILLS=20 npm test -- analytics.test
  */
-const KILLS = Number(process.env.FAZENDA_ANALYTICS_KILLS ?? 3);
+const KILLS = Number(process.env.FAZENDA_ANALYTICS_KILLS ?? 1);
 
 interface Row {
   readonly ce_id: string;

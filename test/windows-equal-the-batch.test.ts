@@ -12,7 +12,7 @@ import { breaches, lastWindows, openWindowsStage, type ToldWindow, type WindowsS
  * Windows of event time, judged from their topics alone: the last record of each is what a batch over the event topics
  * computes. Two processes publish, of which one stands by. The full dose: FAZENDA_WINDOW_KILLS=20 npm test -- windows-equal
  */
-const KILLS = Number(process.env.FAZENDA_WINDOW_KILLS ?? 3);
+const KILLS = Number(process.env.FAZENDA_WINDOW_KILLS ?? 2);
 const SEED = Number(process.env.FAZENDA_WINDOW_SEED ?? Date.now() % 1_000_000);
 const NAMES = ['windows-one', 'windows-two'];
 const SETTLES_WITHIN_MS = 60_000;

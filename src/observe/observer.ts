@@ -28,8 +28,11 @@ const unanswered = new Counter({
 /** After a look that took long the next one waits this many times as long, so that a slow store is not asked all the time. */
 const REST_FACTOR = 4;
 
+/** A process that has just come up has better things to do, ms. */
+const FIRST_AFTER_MS = 1_000;
+
 /** Looks again and again, each for itself, until it is stopped. A look that fails is tried again in its turn. */
-export function observe(looks: readonly Look[], log: Logger): { stop(): Promise<void> } {
+export function observe(looks: readonly Look[], log: Logger): { stop(): Promise<void>; settled(): Promise<unknown> } {
   const timers = new Map<string, NodeJS.Timeout>();
   const underWay = new Set<Promise<void>>();
   let stopped = false;
@@ -57,9 +60,11 @@ export function observe(looks: readonly Look[], log: Logger): { stop(): Promise<
 
   for (const one of looks) {
     unanswered.inc({ look: one.name }, 0);
-    again(one, 0);
+    again(one, FIRST_AFTER_MS);
   }
   return {
+    /** Once no look is under way any more; to be asked after the stop. */
+    settled: () => Promise.all(underWay),
     async stop() {
       stopped = true;
       for (const timer of timers.values()) clearTimeout(timer);

@@ -51,10 +51,18 @@ export function openObserver({ config, log, db, temporal, watch }: ObserverDeps)
     ...(config.AMQP_URL ? [queuesLook(config.AMQP_URL, log)] : []),
   ];
   const observer = observe(looks, log);
+
+  /** A look that is cut short may have asked on meanwhile, for which the client connects again. */
+  async function disconnect(): Promise<void> {
+    await admin.disconnect();
+    await observer.settled();
+    await admin.disconnect();
+  }
+
   return {
     async stop() {
       await observer.stop();
-      await letGo(admin, log);
+      await letGo({ disconnect }, log);
     },
   };
 }

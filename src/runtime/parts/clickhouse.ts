@@ -11,7 +11,7 @@ import { isAtLeast, versionOf, which } from './tools';
 const USER = 'fazenda';
 const DATABASE = 'fazenda';
 /** The oldest server whose settings are those that are written for it here. */
-const MAJOR_MIN = 24;
+const OLDEST = [24, 8];
 const PROBE_TIMEOUT_MS = 2_000;
 
 const VERSION = '3.4.0';
@@ -38,7 +38,7 @@ export const clickhouse = definePart({
   async find(context) {
     for (const name of ['clickhouse', 'clickhouse-server']) {
       const path = which(name, context.env);
-      if (path !== undefined && isAtLeast(await versionOf(path, ['--version'], context.env), [MAJOR_MIN])) return { path, how: `path ${path}` };
+      if (path !== undefined && isAtLeast(await versionOf(path, ['--version'], context.env), OLDEST)) return { path, how: `path ${path}` };
     }
     return undefined;
   },
