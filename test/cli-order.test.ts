@@ -66,6 +66,6 @@ test('the story of an order is told beside them', async () => {
   const id = await paid();
   const { code, out } = await cli.run(['order', id]);
   expect(code).toBe(0);
-  expect(out).toMatch(new RegExp(`^order ${id} · paid · .*\n +1 .*OrderCreated +pending .*\n +2 .*OrderPaid +paid .*clientName=João`));
+  expect(out).toMatch(new RegExp(`^order ${id} · paid · .*\ncorrelation .*\n.* PostgreSQL +1 OrderCreated is stored, now pending · .*\n.* PostgreSQL +2 OrderPaid is stored, now paid · .*clientName=João`));
   expect(await cli.run(['order'])).toMatchObject({ code: 1, err: expect.stringMatching(/^FZ_USAGE: /) as string });
 });

@@ -24,7 +24,8 @@ export function submitCommand(program: Command, noun: Command, domain: Domain): 
     .option('--watch', 'show each step until it is over; exit code 1 if it ends badly')
     .option('--api <url>', 'the API; by default the one that runs here');
   act(command, async (voice) => {
-    const given = command.opts<Record<string, string> & { watch?: boolean; api?: string }>();
+    // The noun has an option --api too, which takes what is given behind either.
+    const given = command.optsWithGlobals<Record<string, string> & { watch?: boolean; api?: string }>();
     const api = apiAddress(given.api);
     const pairs = Object.assign({}, ...options.filter(({ pairs }) => pairs).map((option) => given[nameOf(option)])) as Record<string, unknown>;
     const answer = await callApi(api, 'POST', path, body(given, pairs, userInfo().username));

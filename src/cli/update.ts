@@ -14,7 +14,7 @@ export function updateCommands(noun: Command, { cli }: Domain): void {
       .option('--api <url>', 'the API; by default the one that runs here');
     act(command, async (voice) => {
       const id = String(command.args[0]);
-      const answer = await callApi(apiAddress(command.opts<{ api?: string }>().api), 'PATCH', `${path}/${encodeURIComponent(id)}`, body);
+      const answer = await callApi(apiAddress(command.optsWithGlobals<{ api?: string }>().api), 'PATCH', `${path}/${encodeURIComponent(id)}`, body);
       voice.result(answer, `${cli.noun} ${id} is ${String(answer.status)}. Its story: npx fazenda ${cli.noun} ${id}`);
     });
   }
