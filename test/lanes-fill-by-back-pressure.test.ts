@@ -61,11 +61,11 @@ test('a story that comes alone is the workflow named after its aggregate, at onc
   expect(started).toMatchObject([{ name: 'orderWorkflow', workflowId: 'order/a', ids: ['a'] }]);
 });
 
-test('places are taken one after the other: who comes while the newest lane is new rides in the next, with whoever comes meanwhile', async () => {
+test('lanes follow each other: who comes while the newest is new rides in the next, with whoever comes meanwhile', async () => {
   const board = open({ LANES_OPEN_MAX: '4' });
-  await board(['a']);
+  await board(['a', 'and another']);
   const waiting = [board(['b']), board(['c']), board(['d'])];
-  expect(sizes()).toEqual([1]);
+  expect(sizes()).toEqual([2]);
   started[0]!.end();
   await Promise.all(waiting);
   expect(started[1]!.ids).toEqual(['b', 'c', 'd']);
