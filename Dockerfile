@@ -14,7 +14,7 @@ COPY docs/schemas docs/schemas
 RUN node bin/build-only.mjs && npm prune --omit=dev
 
 FROM node:20-bookworm-slim
-ENV NODE_ENV=production NODE_OPTIONS=--enable-source-maps WORKFLOW_BUNDLE=/app/dist/workflow-bundle.js
+ENV NODE_ENV=production NODE_OPTIONS="--enable-source-maps --max-semi-space-size=32" WORKFLOW_BUNDLE=/app/dist/workflow-bundle.js
 WORKDIR /app
 # Temporal's core verifies TLS against the system's certificates, which the slim image leaves out.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*

@@ -46,7 +46,7 @@ async function deliver(door: typeof createDoor | typeof cancelDoor, value: Buffe
   const deps = { config, db, temporal: client, hint: () => undefined, producer: fakeProducer(), log: openLog(config, 'test'), fail: () => undefined };
   offset += 1;
   const record = { topic: door.topic, partition: 0, offset: String(offset), key: null, value, headers: {}, rawHeaders: {}, timestamp: 0 };
-  const chunk = { topic: door.topic, partition: 0, records: [record], highWatermark: '0', stale: () => false };
+  const chunk = { topic: door.topic, partition: 0, records: [record], highWatermark: '0', stale: () => false, letNext: () => undefined };
   await takeChunk(deps, { domain: content, door, gate: new Gate(bench.db, content, 1_000) }, chunk);
 }
 

@@ -41,8 +41,9 @@ describe.each<Store>(['TEMPORAL_ADDRESS', 'DATABASE_URL'])('while %s is away', (
     // The first partitions have been tried, and tried again, in vain; the others wait behind them.
     await until(() => ingress.troubles() > 3, 'what was taken waits', 40_000);
     expect(await ingress.committed()).toBe(0);
-    expect(await ingress.fates()).toEqual({});
-    expect(await rawRecordsOn(ingress.config, 'task.created.dlq')).toEqual([]);
+    // What can be read waits. What cannot needs no store: it may be parked already, if it came in a chunk of its own.
+    expect(Object.keys(await ingress.fates()).filter((fate) => fate !== 'dead_lettered')).toEqual([]);
+    expect((await rawRecordsOn(ingress.config, 'task.created.dlq')).filter(({ key }) => String(key) !== 'x')).toEqual([]);
 
     await wire.mend();
     await ingress.caughtUp();
@@ -77,7 +78,7 @@ describe('a chunk that fails for no fault of its own', () => {
     const records = [...ids.map((id) => created(id)), Buffer.from('{')].map((value, offset) => ({
       topic: door.topic, partition: 0, offset: String(offset), key: null, value, headers: {}, rawHeaders: {}, timestamp: 0,
     }));
-    const chunk = { topic: door.topic, partition: 0, records, highWatermark: '201', stale: () => false };
+    const chunk = { topic: door.topic, partition: 0, records, highWatermark: '201', stale: () => false, letNext: () => undefined };
 
     await expect(takeChunk(deps, entry, chunk)).rejects.toThrow('Temporal is away');
     const tried = begun;

@@ -100,6 +100,69 @@ test('a chunk is committed after it is done and never before; one that fails com
   expect(commits).toEqual([0, 0, 0, 0, 4, 8]);
 });
 
+/** Chunks that let the next one come at once, and are done when the test says so. */
+function heldChunks(): { given: Chunk[]; values(): string[]; end(): void; onChunk(chunk: Chunk): Promise<void> } {
+  const given: Chunk[] = [];
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  const onChunk = async (chunk: Chunk): Promise<void> => {
+    given.push(chunk);
+    chunk.letNext();
+    await ended;
+  };
+  return { given, values: () => given.flatMap(({ records }) => records.map(({ value }) => String(value))), end, onChunk };
+}
+
+test('chunks that let the next one come are committed when they are done, and a stop waits for them', async () => {
+  const put = (...values: string[]) => producer.send(values.map((value) => record('orders.paid', 'one key', value)));
+  const held = heldChunks();
+  const consumer = await enter('orders.paid', 'ahead', held.onChunk);
+  await put('0', '1', '2');
+  await until(() => held.values().length === 3, 'the first have come');
+  await put('3', '4');
+  await until(() => held.values().length === 5, 'the next have come');
+  expect([held.values(), await committed('orders.paid', 'ahead')]).toEqual([['0', '1', '2', '3', '4'], 0]);
+  const stopped = consumer.stop();
+  await put('5');
+  held.end();
+  await stopped;
+  expect(await committed('orders.paid', 'ahead')).toBe(5);
+
+  const seen: string[] = [];
+  await enter('orders.paid', 'ahead', async ({ records }) => { seen.push(...records.map(({ value }) => String(value))); });
+  await until(async () => (await committed('orders.paid', 'ahead')) === 6, 'the rest is committed');
+  expect(seen).toEqual(['5']);
+});
+
+test('when as many records are in hand as a chunk may have, the next wait', async () => {
+  const held = heldChunks();
+  const given: string[] = [];
+  await enter('inventory.reserved', 'room', async (chunk) => {
+    given.push(chunk.records.map(({ value }) => String(value)).join());
+    await held.onChunk(chunk);
+    given.push('done');
+  }, 2);
+  await producer.send(Array.from({ length: 4 }, (_, index) => record('inventory.reserved', 'one key', String(index))));
+  await until(() => given.length === 1, 'the first has come');
+  held.end();
+  await until(async () => (await committed('inventory.reserved', 'room')) === 4, 'all is committed');
+  expect(given).toEqual(['0,1', 'done', '2,3', 'done']);
+});
+
+test('what a member has let go and not done goes to whoever has its partition next', async () => {
+  const held = heldChunks();
+  await enter('orders.failed', 'moved', held.onChunk);
+  await producer.send(Array.from({ length: 60 }, (_, index) => record('orders.failed', `k${index}`, String(index))));
+  await until(() => held.values().length === 60, 'one member has all');
+  const seen: string[] = [];
+  await enter('orders.failed', 'moved', async ({ records }) => { seen.push(...records.map(({ value }) => String(value))); });
+  await until(() => held.given[0]?.stale() === true, 'the first knows that it has lost them');
+  held.end();
+  await until(async () => (await committed('orders.failed', 'moved')) === 60, 'all is committed');
+  expect(seen.length).toBeGreaterThan(0);
+  expect(new Set([...seen, ...held.values().slice(60)]).size).toBe(60);
+});
+
 test('a chunk that takes longer than the session keeps its membership, and is committed', async () => {
   await producer.send([record('content.stored', 'k', 'slow')]);
   let times = 0;
@@ -179,5 +242,16 @@ test('what a partner writes in transactions, and what he takes back, leaves noth
   // Four records and the marks of three transactions.
   await until(async () => (await end()) === 7 && (await committed('task.created', 'transactions')) === 7, 'nothing is left to take');
   expect(seen).toEqual(['a', 'b', 'c']);
+
+  // What ends a transaction is not passed by before a chunk that lies in front of it is done.
+  const held = heldChunks();
+  await enter('task.created', 'transactions held', held.onChunk);
+  await until(() => held.values().length === 3, 'all is in hand');
+  await write(['taken back, too'], 'abort');
+  await producer.send([record('task.created', 'one', 'behind it')]);
+  await until(() => held.values().length === 4, 'the mark was passed by');
+  expect(await committed('task.created', 'transactions held')).toBe(0);
+  held.end();
+  await until(async () => (await committed('task.created', 'transactions held')) === 10, 'nothing is left to take');
   await partner.disconnect();
 });

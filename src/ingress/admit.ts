@@ -52,10 +52,11 @@ export function tellTogether(db: Queryable): TellFirst {
  * its first fact may never have been started; starting it again is harmless.
  * @param fresh is given the ids whose first fact was stored now, before they are started: where that fails,
  *   the next try finds their facts and must still know that they are its own.
+ * @param stored is called when the facts are stored, and only starting them is left to do
  * @returns the ids that the database refused for their data, with its words.
  */
 export async function admitStarts(
-  deps: AdmitDeps, domain: Domain, starts: readonly Start[], fresh: Set<string> = new Set(),
+  deps: AdmitDeps, domain: Domain, starts: readonly Start[], fresh: Set<string> = new Set(), stored: () => void = () => undefined,
 ): Promise<ReadonlyMap<string, string>> {
   const { db, hint, tell = (of, tellings) => tellFacts(db, of, tellings) } = deps;
   const told = await timed('postgres', 'admit', () => tell(domain, starts.map((start) => tellingOf(domain, start))));
@@ -68,6 +69,7 @@ export async function admitStarts(
   const unstarted = new Set(known.filter(({ start }) => versions.get(start.id) === 1).map(({ start }) => start.id));
 
   const again = (await factsOfMany(db, domain.name, [...unstarted].map((id) => ({ id, version: 1 })))).filter((fact) => fact.version === 1);
+  stored();
   await (deps.start ?? startAlone(deps))(domain, [...first, ...again]);
 
   return new Map(keyed.flatMap(({ start, key }) => (told.refused.has(key) ? [[start.id, told.refused.get(key) ?? '']] : [])));

@@ -81,7 +81,9 @@ async function giveFates(deps: IngressDeps, { domain, door, gate }: Entry, chunk
 
   const started = startedBy.get(chunk) ?? new Set<string>();
   startedBy.set(chunk, started);
-  const refused = await admitStarts(deps, domain, starts, started);
+  // Once facts are stored the order of records is settled, and who waits for a lane holds up nobody behind him; but mail comes in its order.
+  const stored = (): void => (sorted.some(({ kind }) => kind === 'mail') ? undefined : chunk.letNext());
+  const refused = await admitStarts(deps, domain, starts, started, stored);
   const over = await admitMail(deps, domain, sorted.filter((one) => one.kind === 'mail'));
 
   const unstorable = (why: string) => new FazendaError('FZ_RECORD_UNSTORABLE', why);

@@ -1,4 +1,4 @@
-import type { Batch, Consumer as KafkajsConsumer, EachBatchPayload, IHeaders, KafkaMessage, TopicPartitionOffset } from 'kafkajs';
+import type { Consumer as KafkajsConsumer, EachBatchPayload, TopicPartitionOffset } from 'kafkajs';
 import type { Config } from '../config';
 import { textOf } from '../errors';
 import { grouped } from '../grouped';
@@ -7,7 +7,9 @@ import { warnSparingly } from '../logging/sparing';
 import { waitingPartitions } from '../metrics';
 import { causeOf } from '../outside';
 import { clusterName, contractName, openKafka } from './client';
-import type { Chunk, Consumer, ConsumerOptions, IncomingRecord, Lag, OutgoingRecord } from './port';
+import { incomingRecord } from './incoming';
+import { PartitionLine } from './partition-line';
+import type { Chunk, Consumer, ConsumerOptions, Lag } from './port';
 import { watchProgress } from './watchdog';
 
 /** Partitions of one member that are worked on at the same time. */
@@ -27,7 +29,9 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
   const kafka = openKafka(config, log);
   const behind = new Map<string, Lag>();
   let consumer: KafkajsConsumer | undefined;
+  let membership: Membership | undefined;
   let stopping = false;
+  const inHand = new Set<Promise<void>>();
   const watchdog = watchProgress(config, log, kafka, options, { rebuild, fail, lag: (lag) => behind.set(`${lag.topic}/${lag.partition}`, lag) });
 
   async function build(): Promise<void> {
@@ -42,6 +46,8 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       readUncommitted: false,
     });
     consumer = built;
+    const commit = grouped((done: readonly TopicPartitionOffset[]) => built.commitOffsets([...done]));
+    membership = { commit, lines: new Map() };
     built.on(built.events.CRASH, ({ payload }) => {
       options.onTrouble?.(payload.error);
       log.warn({ err: payload.error, group: options.group }, 'the Kafka client crashed');
@@ -50,18 +56,15 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     const joined = new Promise<void>((resolve) => {
       built.on(built.events.GROUP_JOIN, ({ payload }) => {
         watchdog.assigned(payload.memberAssignment);
+        if (consumer === built) membership = { commit, lines: new Map() };
         resolve();
       });
     });
-    const commit = grouped((done: readonly Done[]) => commitAll(built, done), { keyOf: ({ offset: { topic, partition } }) => `${topic}/${partition}` });
     // What is never handed out (the mark that ends a transaction, what was taken back in one) is passed by all the same:
     // with the mark of a partner's transaction as its last record, a partition would be behind for ever.
     built.on(built.events.END_BATCH_PROCESS, ({ payload: { batchSize, topic, partition, lastOffset } }) => {
-      if (batchSize > 0 || stopping || consumer !== built) return;
-      const payload = { isRunning: () => true, commitOffsetsIfNecessary: () => Promise.resolve() };
-      commit([{ offset: { topic, partition, offset: offsetAfter(lastOffset) }, payload }])
-        .then(() => watchdog.progressed())
-        .catch((thrown: unknown) => log.debug({ cause: textOf(thrown), topic, partition }, 'the end of a transaction is passed by later'));
+      if (batchSize > 0 || stopping || consumer !== built || !membership) return;
+      void lineOf(membership, topic, partition).take(0, lastOffset, Promise.resolve(true));
     });
     await built.connect();
     await built.subscribe({ topics: options.topics.map((topic) => clusterName(config, topic)), fromBeginning: options.fromBeginning });
@@ -69,7 +72,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
-      eachBatch: (payload) => takeBatch(built, payload, commit),
+      eachBatch: (payload) => takeBatch(payload),
     });
     await joined;
   }
@@ -78,6 +81,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     const old = consumer;
     if (!old || stopping) return;
     consumer = undefined;
+    membership = undefined;
     log.warn({ why, group: options.group }, 'rebuilding the consumer');
     // It may hang, which is why it is being replaced; its connections die with their sockets.
     void old.disconnect().catch((thrown: unknown) => log.debug({ err: thrown }, 'the old consumer did not close'));
@@ -96,34 +100,77 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     }
   }
 
-  async function takeBatch(owner: KafkajsConsumer, payload: EachBatchPayload, commit: (done: readonly Done[]) => Promise<void>): Promise<void> {
-    const { batch, heartbeat, isRunning, isStale, resolveOffset } = payload;
+  /** Resolves when the next batch of the partition may come: its chunks are done, or have let it. */
+  async function takeBatch({ batch, heartbeat, isRunning, isStale, resolveOffset }: EachBatchPayload): Promise<void> {
+    const mine = membership;
+    if (!mine) return;
     const topic = contractName(config, batch.topic);
-    const done = watchdog.working(topic, batch.partition);
+    const line = lineOf(mine, batch.topic, batch.partition);
     let lost: unknown;
-    const stale = () => stopping || lost !== undefined || !isRunning() || isStale() || consumer !== owner;
-    const beat = setInterval(() => {
-      heartbeat().catch((thrown: unknown) => (lost = thrown ?? new Error('heartbeat failed')));
-    }, Math.max(500, Math.floor(config.KAFKA_SESSION_TIMEOUT_MS / 4)));
+    let lose: (thrown: unknown) => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (lose = (thrown) => resolve(void (lost ??= thrown ?? new Error('heartbeat failed')))));
+    const beat = setInterval(() => void heartbeat().catch(lose), Math.max(500, Math.floor(config.KAFKA_SESSION_TIMEOUT_MS / 4)));
+    const moved = (): boolean => stopping || membership !== mine;
+    const over = (): boolean => moved() || lost !== undefined || !isRunning() || isStale();
     try {
       for (const messages of cut(batch.messages, options.chunkMax)) {
+        await Promise.race([line.room(options.chunkMax), ended]);
         const last = messages.at(-1);
-        if (!last || stale() || !(await untilDone(chunkOf(topic, batch, messages, stale)))) break;
+        if (!last || over()) break;
         // Behind the last record may be the mark that ends its transaction, which comes with it and is never handed out.
         const passed = last === batch.messages.at(-1) ? batch.lastOffset() : last.offset;
+        let hasLet = false;
+        let letNext: () => void = () => undefined;
+        const mayCome = new Promise<void>((resolve) => (letNext = () => resolve(void (hasLet = true))));
+        const records = messages.map((message) => incomingRecord(topic, batch.partition, message));
+        // Who has let the next one come is nobody's in this batch any more: what ends the batch does not end him.
+        const chunk = { topic, partition: batch.partition, highWatermark: batch.highWatermark, records, stale: () => (hasLet ? moved() : over()), letNext };
+        const done = untilDone(chunk, () => line.isFirst(passed));
+        const committed = hold(line.take(messages.length, passed, done));
+        await Promise.race([done, mayCome]);
+        if (!hasLet && !(await done)) break;
+        if (!hasLet) await Promise.race([committed, ended]);
         resolveOffset(passed);
-        await commit([{ offset: { topic: batch.topic, partition: batch.partition, offset: offsetAfter(passed) }, payload }]);
-        watchdog.progressed();
       }
+      if (stopping) await Promise.all(inHand);
     } finally {
       clearInterval(beat);
-      done();
     }
     if (lost !== undefined) throw lost;
   }
 
+  function lineOf({ lines, commit }: Membership, topic: string, partition: number): PartitionLine {
+    const key = `${topic}/${partition}`;
+    const line = lines.get(key) ?? new PartitionLine((passed) => commitUntilMoved({ topic, partition, offset: offsetAfter(passed) }));
+    lines.set(key, line);
+    return line;
+
+    /** A commit that fails is tried again: what hits it hits the others too, and makes an end of the membership in time. */
+    async function commitUntilMoved(offset: TopicPartitionOffset): Promise<void> {
+      for (let waitMs = BACK_OFF_FIRST_MS; membership?.lines === lines; waitMs = Math.min(waitMs * 2, BACK_OFF_MOST_MS)) {
+        try {
+          await commit([offset]);
+          return watchdog.progressed();
+        } catch (thrown) {
+          log.debug({ cause: textOf(thrown), ...offset }, 'an offset is committed later');
+          if (stopping) return;
+          await sleep(waitMs);
+        }
+      }
+    }
+  }
+
+  /** What is in hand is no stall, and a stop waits for it. */
+  async function hold(taken: Promise<void>): Promise<void> {
+    const done = watchdog.working();
+    inHand.add(taken);
+    await taken;
+    inHand.delete(taken);
+    done();
+  }
+
   /** False when the partition was lost before the chunk was done. */
-  async function untilDone(chunk: Chunk): Promise<boolean> {
+  async function untilDone(chunk: Chunk, isFirst: () => boolean): Promise<boolean> {
     let waiting: { group: string; topic: string; cause: string } | undefined;
     const waitsFor = (cause?: string): void => {
       if (waiting) waitingPartitions.dec(waiting);
@@ -136,7 +183,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         waitsFor();
         return true;
       } catch (thrown) {
-        waitsFor(causeOf(thrown));
+        if (isFirst()) waitsFor(causeOf(thrown));
         options.onTrouble?.(thrown);
         const why = textOf(thrown);
         warnSparingly(log, `${options.group} ${chunk.topic} ${why}`, { cause: why, group: options.group, topic: chunk.topic, partition: chunk.partition, waitMs }, 'a chunk waits');
@@ -154,6 +201,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     },
     async stop() {
       stopping = true;
+      await Promise.all(inHand);
       await watchdog.stop();
       await consumer?.disconnect();
     },
@@ -161,57 +209,17 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
   };
 }
 
-/** How far a partition's records are done with, and the batch that they came in. */
-interface Done {
-  readonly offset: TopicPartitionOffset;
-  readonly payload: Pick<EachBatchPayload, 'isRunning' | 'commitOffsetsIfNecessary'>;
-}
-
-/**
- * Commits partitions together that were done while another commit was under way: each commit is a record to the broker.
- * While a consumer stops, kafkajs silently drops the first kind of commit, which is the one that tries again.
- */
-async function commitAll(consumer: KafkajsConsumer, done: readonly Done[]): Promise<void> {
-  const offsets = done.map(({ offset }) => offset);
-  const payload = done[0]?.payload;
-  if (payload?.isRunning() !== false) return consumer.commitOffsets(offsets);
-  const partitionsOf = (wanted: string) => offsets.filter(({ topic }) => topic === wanted).map(({ partition, offset }) => ({ partition, offset }));
-  await payload.commitOffsetsIfNecessary({ topics: [...new Set(offsets.map(({ topic }) => topic))].map((topic) => ({ topic, partitions: partitionsOf(topic) })) });
+/** What a member has from one joining of the group to the next. */
+interface Membership {
+  /** By cluster name of the topic and partition. */
+  readonly lines: Map<string, PartitionLine>;
+  /** Partitions that are done while a commit is under way are committed together: each commit is a record to the broker. */
+  readonly commit: (offsets: readonly TopicPartitionOffset[]) => Promise<void>;
 }
 
 /** Offsets are 64-bit numbers in decimal: JavaScript's own numbers miscount beyond 2^53. */
 export function offsetAfter(offset: string): string {
   return String(BigInt(offset) + 1n);
-}
-
-function chunkOf(topic: string, batch: Batch, messages: KafkaMessage[], stale: () => boolean): Chunk {
-  const { partition, highWatermark } = batch;
-  return { topic, partition, highWatermark, stale, records: messages.map((message) => incomingRecord(topic, partition, message)) };
-}
-
-/** A message of kafkajs as the port has it. */
-export function incomingRecord(topic: string, partition: number, { offset, key, value, headers = {}, timestamp }: KafkaMessage): IncomingRecord {
-  const text: Record<string, string> = {};
-  const raw: Record<string, string | Buffer | (string | Buffer)[]> = {};
-  for (const [name, given] of Object.entries(headers)) {
-    const held = withoutInherited(given);
-    if (held === undefined) continue;
-    raw[name] = held;
-    // A header may have no value, which kafkajs gives as null whatever its types say.
-    const last = Array.isArray(held) ? held.at(-1) : held;
-    if (last !== null && last !== undefined) text[name] = String(last);
-  }
-  return { topic, partition, offset, key, value, headers: text, rawHeaders: raw as OutgoingRecord['headers'], timestamp: Number(timestamp) };
-}
-
-/**
- * kafkajs puts before the value of a header named `toString`, or as any other member that every object has, that
- * member: a function, which nobody could write to a dead-letter topic.
- */
-function withoutInherited(held: IHeaders[string]): IHeaders[string] {
-  if (!Array.isArray(held)) return held;
-  const own = held.filter((one: unknown) => one === null || typeof one === 'string' || Buffer.isBuffer(one));
-  return own.length === 1 ? own[0] : own;
 }
 
 function* cut<Item>(items: readonly Item[], size: number): Generator<Item[]> {

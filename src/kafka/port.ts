@@ -60,6 +60,12 @@ export interface Chunk {
   readonly highWatermark: string;
   /** True once the partition belongs to somebody else: whatever is still to do should be left to them. */
   stale(): boolean;
+  /**
+   * Says that the next chunk of the partition may come; by default it comes when this one is done. Offsets are
+   * committed in their order all the same, each after its chunk, and no more than `chunkMax` records and one chunk
+   * are in hand.
+   */
+  letNext(): void;
 }
 
 export interface ConsumerOptions {

@@ -12,8 +12,8 @@ export interface Watchdog {
   stop(): Promise<void>;
   /** The partitions that this member has, by cluster name of the topic; only their lag can be its stall. */
   assigned(partitions: Readonly<Record<string, readonly number[]>>): void;
-  /** A batch is in hand; the returned function says that it no longer is. */
-  working(topic: string, partition: number): () => void;
+  /** A chunk is in hand; the returned function says that it no longer is. */
+  working(): () => void;
   /** A chunk was committed. */
   progressed(): void;
 }
@@ -25,15 +25,15 @@ interface Powers {
 }
 
 /**
- * Asks the broker, not the client, how far the group is behind. Lag without a batch in hand and without
+ * Asks the broker, not the client, how far the group is behind. Lag without a chunk in hand and without
  * progress means that the client has stalled: it is rebuilt, and if that does not help the process ends,
- * for its supervisor to start another. A batch in hand is no stall, however long it waits.
+ * for its supervisor to start another. A chunk in hand is no stall, however long it waits.
  */
 export function watchProgress(config: Config, log: Logger, kafka: Kafka, options: ConsumerOptions, powers: Powers): Watchdog {
   const admin = kafka.admin();
-  const inHand = new Set<string>();
   const group = clusterName(config, options.group);
   let ours: Readonly<Record<string, readonly number[]>> = {};
+  let inHand = 0;
   let stillSince: number | undefined;
   let rebuilt = false;
   let timer: NodeJS.Timeout | undefined;
@@ -67,7 +67,7 @@ export function watchProgress(config: Config, log: Logger, kafka: Kafka, options
 
   function judge(total: number): void {
     const now = Date.now();
-    if (total === 0 || inHand.size > 0) {
+    if (total === 0 || inHand > 0) {
       stillSince = undefined;
       rebuilt = false;
       return;
@@ -103,11 +103,10 @@ export function watchProgress(config: Config, log: Logger, kafka: Kafka, options
       ours = partitions;
       stillSince = undefined;
     },
-    working(topic, partition) {
-      const key = `${topic}/${partition}`;
-      inHand.add(key);
+    working() {
+      inHand += 1;
       return () => {
-        inHand.delete(key);
+        inHand -= 1;
         stillSince = undefined;
       };
     },

@@ -3,7 +3,7 @@ import type { Consumer as KafkajsConsumer, EachBatchPayload } from 'kafkajs';
 import type { Config } from '../config';
 import { FazendaError, textOf } from '../errors';
 import { clusterName, contractName, openKafka, PROMPT } from '../kafka/client';
-import { incomingRecord } from '../kafka/consumer';
+import { incomingRecord } from '../kafka/incoming';
 import type { IncomingRecord } from '../kafka/port';
 import type { Logger } from '../log';
 import { Course, type Span, type Turn } from './course';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { SupervisedChild, type ChildEvent, type ChildSpec } from './child';
 import type { Home } from './home';
+import { NODE_FLAGS } from './node-flags';
 import type { PortBook } from './ports';
 
 const READY_TIMEOUT_MS = 60_000;
@@ -75,7 +76,7 @@ export async function planProcesses(plan: ProcessPlan, onEvent: (event: ChildEve
     return {
       name,
       command: process.execPath,
-      args: ['--enable-source-maps', join(plan.dist, 'workers', `${name}.js`)],
+      args: [...NODE_FLAGS, join(plan.dist, 'workers', `${name}.js`)],
       env: { ...shared, LOG_FILE: logFile, METRICS_PORT: String(metrics.get(name) ?? 0) },
       cwd: join(plan.dist, '..'),
       logFile,

@@ -2,6 +2,7 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SupervisedChild } from '../../src/runtime/child';
+import { NODE_FLAGS } from '../../src/runtime/node-flags';
 import { compiled } from '../setup/compiled';
 import type { Stage } from './stage';
 
@@ -58,7 +59,7 @@ function childOf(name: string, args: readonly string[], env: Record<string, stri
     {
       name,
       command: process.execPath,
-      args: [...profile, '--enable-source-maps', ...args],
+      args: [...profile, ...NODE_FLAGS, ...args],
       env: { ...given, ...env, LOG_FILE: home.path('logs', `${name}.log`) },
       logFile: home.path('logs', `${name}.log`),
       stopSignal: 'SIGTERM',
