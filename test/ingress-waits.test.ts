@@ -51,6 +51,23 @@ describe.each<Store>(['TEMPORAL_ADDRESS', 'DATABASE_URL'])('while %s is away', (
     expect(await ingress.fates()).toEqual({ started: 60, dead_lettered: 1 });
     expect(await rawRecordsOn(ingress.config, 'task.created.dlq')).toHaveLength(1);
   }, 60_000);
+
+  if (store === 'DATABASE_URL') return;
+
+  test('what comes behind a story that cannot start is stored, and not committed before it', async () => {
+    const ids = Array.from({ length: 3 }, () => randomUUID() as string);
+    const stored = async () => (await ingress.db.query("SELECT FROM facts WHERE aggregate_id = ANY($1)", [ids])).rowCount;
+    const before = await ingress.committed();
+    await wire.cut();
+    for (const [index, id] of ids.entries()) {
+      await ingress.write('task.created', [{ key: id, value: created(id) }], 7);
+      await until(async () => (await stored()) === index + 1, `record ${index} is stored`);
+    }
+    expect(await ingress.committed()).toBe(before);
+    await wire.mend();
+    await ingress.caughtUp();
+    expect(await Promise.all(ids.map((id) => ingress.runs(id)))).toEqual([true, true, true]);
+  }, 60_000);
 });
 
 describe('a chunk that fails for no fault of its own', () => {

@@ -3,8 +3,11 @@ import type { Queryable } from './postgres';
 /** The channel on which relays are woken. */
 export const HINT_CHANNEL = 'facts';
 
-/** Hints closer together than this are one, ms. */
+/** The first hint goes at once; those that follow within this are one, ms. */
 const TOGETHER_MS = 5;
+
+/** A hint may be lost with its server, so nobody waits until its commit is on the disk. */
+const HINT = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${HINT_CHANNEL}', '')`;
 
 /**
  * Tells relays that there is something to publish. It is sent after the facts were committed and outside
@@ -12,13 +15,19 @@ const TOGETHER_MS = 5;
  * group commit. A hint that is lost costs a relay's next look, nothing else.
  */
 export function openHint(db: Queryable, onTrouble: (trouble: unknown) => void): () => void {
+  let resting = false;
   let due = false;
-  return () => {
-    if (due) return;
-    due = true;
+
+  function hint(): void {
+    due = resting;
+    if (resting) return;
+    resting = true;
+    db.query(HINT).catch(onTrouble);
     setTimeout(() => {
-      due = false;
-      db.query(`SELECT pg_notify('${HINT_CHANNEL}', '')`).catch(onTrouble);
+      resting = false;
+      if (due) hint();
     }, TOGETHER_MS);
-  };
+  }
+
+  return hint;
 }

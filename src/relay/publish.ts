@@ -6,11 +6,11 @@ import type { OutgoingRecord, Producer } from '../kafka/port';
 import type { Logger } from '../log';
 import { storyIds } from '../logging/story';
 import { relayPublished } from '../metrics';
-import { loadFormats, type WireFormats } from '../schemas/wire';
+import { FORMATS_MARK, formatsOf, type WireFormats } from '../schemas/wire';
 import { inWave } from '../tracing/published';
 
 /** Facts read together at most. */
-const BATCH_MAX = 2_000;
+export const BATCH_MAX = 2_000;
 
 /**
  * Publishes what is not published, of some shards; returns how many facts it took.
@@ -24,15 +24,15 @@ const BATCH_MAX = 2_000;
  */
 export async function publishPending(db: Queryable, producer: Producer, shards: readonly number[], log?: Logger): Promise<number> {
   const talks = log?.isLevelEnabled('debug') ?? false;
-  const { rows } = await db.query<Parameters<typeof storedFact>[0]>(
-    `SELECT ${FACT_COLUMNS} FROM facts
+  const { rows } = await db.query<Parameters<typeof storedFact>[0] & { formats: string }>(
+    `SELECT ${FACT_COLUMNS}, ${FORMATS_MARK} AS formats FROM facts
      WHERE published_at IS NULL AND shard = ANY($1) ORDER BY facts.seq LIMIT ${BATCH_MAX}`,
     [shards],
   );
   const facts = rows.map(storedFact);
-  if (facts.length === 0) return 0;
-  // After the facts, so that none is seen without the format that it was stored under.
-  const formats = await loadFormats(db);
+  const [first] = rows;
+  if (!first) return 0;
+  const formats = await formatsOf(db, first.formats);
   for (const wave of wavesOf(facts)) {
     await inWave(wave, () => producer.send(wave.map((fact) => recordOfFact(fact, formats))));
     await db.query('UPDATE facts SET published_at = now() WHERE published_at IS NULL AND seq = ANY($1)', [wave.map((fact) => fact.seq)]);

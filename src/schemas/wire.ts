@@ -49,6 +49,23 @@ export async function loadFormats(db: Queryable): Promise<WireFormats> {
   };
 }
 
+/**
+ * SQL that tells the formats apart as they are at different times. Asked for in the statement that reads facts it is of
+ * the same moment: whoever sees a fact sees the format that it was stored under, for none is stored while one is set.
+ */
+export const FORMATS_MARK = `(SELECT hashtextextended(string_agg(concat_ws(' ', topic, from_seq, schema_id), ',' ORDER BY topic, from_seq), 0)::text FROM wire_formats)`;
+
+const marked = new WeakMap<Queryable, { mark: string | null; formats: WireFormats }>();
+
+/** The formats of a mark, read only where it is another one than before. */
+export async function formatsOf(db: Queryable, mark: string | null): Promise<WireFormats> {
+  const known = marked.get(db);
+  if (known?.mark === mark) return known.formats;
+  const formats = await loadFormats(db);
+  marked.set(db, { mark, formats });
+  return formats;
+}
+
 /** Nothing was ever registered: all is JSON. */
 export const JSON_FORMATS: WireFormats = {
   ofFact: (fact, text) => write(undefined, fact, text),
