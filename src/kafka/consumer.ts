@@ -72,7 +72,8 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
-      eachBatch: (payload) => takeBatch(payload),
+      // One that was replaced may still bring something: it is not this member's, and its offsets are none to commit.
+      eachBatch: (payload) => (consumer === built ? takeBatch(payload) : Promise.resolve()),
     });
     await joined;
   }
