@@ -127,7 +127,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         // Who has let the next one come is nobody's in this batch any more: what ends the batch does not end him.
         const chunk = { topic, partition: batch.partition, highWatermark: batch.highWatermark, records, stale: () => (hasLet ? moved() : over()), letNext };
         const done = untilDone(chunk, () => line.isFirst(passed));
-        const committed = hold(line.take(messages.length, passed, done));
+        const committed = hold(line.take(messages.length, passed, done), done);
         await Promise.race([done, mayCome]);
         if (!hasLet && !(await done)) break;
         if (!hasLet) await Promise.race([committed, ended]);
@@ -146,14 +146,16 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     lines.set(key, line);
     return line;
 
-    /** A commit that fails is tried again: what hits it hits the others too, and makes an end of the membership in time. */
+    /** Nothing that makes a commit fail is a record's own fault: it is tried until it succeeds, or the membership is over. */
     async function commitUntilMoved(offset: TopicPartitionOffset): Promise<void> {
       for (let waitMs = BACK_OFF_FIRST_MS; membership?.lines === lines; waitMs = Math.min(waitMs * 2, BACK_OFF_MOST_MS)) {
         try {
           await commit([offset]);
           return watchdog.progressed();
         } catch (thrown) {
-          log.debug({ cause: textOf(thrown), ...offset }, 'an offset is committed later');
+          options.onTrouble?.(thrown);
+          const cause = textOf(thrown);
+          warnSparingly(log, `${options.group} ${topic} commit ${cause}`, { cause, group: options.group, ...offset, waitMs }, 'an offset is committed later');
           if (stopping) return;
           await sleep(waitMs);
         }
@@ -161,13 +163,13 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     }
   }
 
-  /** What is in hand is no stall, and a stop waits for it. */
-  async function hold(taken: Promise<void>): Promise<void> {
-    const done = watchdog.working();
+  /** A stop waits for what is in hand. Work is no stall; a commit that never succeeds is one, and ends as such. */
+  async function hold(taken: Promise<void>, done: Promise<boolean>): Promise<void> {
+    const worked = watchdog.working();
+    void done.then(worked);
     inHand.add(taken);
     await taken;
     inHand.delete(taken);
-    done();
   }
 
   /** False when the partition was lost before the chunk was done. */

@@ -24,7 +24,7 @@ export const BATCH_MAX = 2_000;
  */
 export async function publishPending(db: Queryable, producer: Producer, shards: readonly number[], log?: Logger): Promise<number> {
   const talks = log?.isLevelEnabled('debug') ?? false;
-  const { rows } = await db.query<Parameters<typeof storedFact>[0] & { formats: string }>(
+  const { rows } = await db.query<Parameters<typeof storedFact>[0] & { formats: string | null }>(
     `SELECT ${FACT_COLUMNS}, ${FORMATS_MARK} AS formats FROM facts
      WHERE published_at IS NULL AND shard = ANY($1) ORDER BY facts.seq LIMIT ${BATCH_MAX}`,
     [shards],

@@ -56,7 +56,7 @@ export function openRelay(config: Config, log: Logger, producer: Producer): Rela
       const hinted = hint();
       const taken = await publishPending(session, producer, [...owned], log);
       wentWell();
-      // Whatever was stored since this look began was followed by a hint.
+      // What was stored since this look began has its hint; one that was lost costs a wait, as ever.
       if (taken < BATCH_MAX) await Promise.race([hinted, pause(LOOK_EVERY_MS)]);
     }
   }
