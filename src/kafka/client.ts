@@ -1,9 +1,10 @@
 import { Kafka, logLevel, type KafkaConfig, type LogEntry } from 'kafkajs';
 import type { Config } from '../config';
 import type { Logger } from '../log';
+import './idle-connections';
 import { securityOf } from './security';
 
-/** kafkajs 2.2.4 computes a negative timer under Node 20 and later; the warning is noise, the timer is right. */
+/** We keep to kafkajs' default partitioner, which is the Java client's; its warning that it was another one once is noise. */
 process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1';
 
 /** The retry policy that S3's services use: 10 retries, 300 ms first, doubled, 30 s at most. */
