@@ -155,6 +155,18 @@ function expectAway(thrown: unknown): void {
   if (!(thrown instanceof FazendaError && thrown.code === 'FZ_KAFKA_AWAY')) throw thrown;
 }
 
+test('what the broker acknowledged is not sent again because something behind it fails, however often', async () => {
+  const id = randomUUID();
+  await tell(id, sixFacts(id));
+  let records = 0;
+  const { producer, log } = unreliable(() => {
+    records += 1;
+    return { append: records < 4 || records > 6, acknowledge: true };
+  });
+  await withRelays([producer], published);
+  expect(log.map(({ headers }) => Number(headers.ce_sequence))).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
 test('of two relays each fact comes from one, and when a session is killed the other takes over', async () => {
   const ids = Array.from({ length: 60 }, () => randomUUID() as string);
   const log: OutgoingRecord[] = [];

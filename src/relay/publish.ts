@@ -11,6 +11,16 @@ import { inWave } from '../tracing/published';
 
 /** Facts read together at most. */
 export const BATCH_MAX = 2_000;
+/** So few marks may wait for the next look, to be made by its statement. */
+const MARKS_WAIT_MAX = 100;
+
+/** What is next, and the marks of the look before: one statement, because with little load each look finds one fact. */
+const NEXT = {
+  name: 'relay next',
+  text: `WITH marked AS (UPDATE facts SET published_at = now() WHERE published_at IS NULL AND seq = ANY($2))
+    SELECT ${FACT_COLUMNS}, ${FORMATS_MARK} AS formats FROM facts
+    WHERE published_at IS NULL AND shard = ANY($1) AND seq <> ALL($2) ORDER BY facts.seq LIMIT ${BATCH_MAX}`,
+};
 
 /**
  * Publishes what is not published, of some shards; returns how many facts it took.
@@ -21,25 +31,33 @@ export const BATCH_MAX = 2_000;
  * In the order of each aggregate: a batch is sent in waves, of which each holds one fact of an aggregate
  * at most, and a wave begins when the one before it is acknowledged. If the relay dies in between, facts
  * are sent again with the same id and the same bytes.
+ * @param unmarked facts that were acknowledged and are not marked yet, by `seq`: those of the look before are marked now,
+ *   and a few of this one are left for the next. Without it, all are marked at once.
  */
-export async function publishPending(db: Queryable, producer: Producer, shards: readonly number[], log?: Logger): Promise<number> {
+export async function publishPending(db: Queryable, producer: Producer, shards: readonly number[], log?: Logger, unmarked?: Set<string>): Promise<number> {
   const talks = log?.isLevelEnabled('debug') ?? false;
-  const { rows } = await db.query<Parameters<typeof storedFact>[0] & { formats: string | null }>(
-    `SELECT ${FACT_COLUMNS}, ${FORMATS_MARK} AS formats FROM facts
-     WHERE published_at IS NULL AND shard = ANY($1) ORDER BY facts.seq LIMIT ${BATCH_MAX}`,
-    [shards],
-  );
+  const { rows } = await db.query<Parameters<typeof storedFact>[0] & { formats: string | null }>(NEXT, [shards, [...unmarked ?? []]]);
+  unmarked?.clear();
   const facts = rows.map(storedFact);
   const [first] = rows;
   if (!first) return 0;
   const formats = await formatsOf(db, first.formats);
   for (const wave of wavesOf(facts)) {
     await inWave(wave, () => producer.send(wave.map((fact) => recordOfFact(fact, formats))));
-    await db.query('UPDATE facts SET published_at = now() WHERE published_at IS NULL AND seq = ANY($1)', [wave.map((fact) => fact.seq)]);
+    const acknowledged = wave.map((fact) => fact.seq);
+    if (unmarked && facts.length <= MARKS_WAIT_MAX) for (const seq of acknowledged) unmarked.add(seq);
+    else await mark(db, acknowledged);
     for (const { topic } of wave) relayPublished.inc({ topic });
     if (talks) for (const fact of wave) log?.debug({ domain: fact.domain, aggregate_id: fact.id, ...storyIds(fact), version: fact.version, topic: fact.topic }, 'published');
   }
   return facts.length;
+}
+
+const MARK = { name: 'relay mark', text: 'UPDATE facts SET published_at = now() WHERE published_at IS NULL AND seq = ANY($1)' };
+
+/** Marks facts, by `seq`, as published. */
+export async function mark(db: Queryable, acknowledged: readonly string[]): Promise<void> {
+  if (acknowledged.length > 0) await db.query(MARK, [acknowledged]);
 }
 
 /** The record of a fact; the same fact gives the same record, every time. */

@@ -4,7 +4,7 @@ import { HINT_CHANNEL } from '../facts/hint';
 import { SHARDS } from '../facts/schema';
 import type { Producer } from '../kafka/port';
 import type { Logger } from '../log';
-import { BATCH_MAX, publishPending } from './publish';
+import { BATCH_MAX, mark, publishPending } from './publish';
 
 /** Without a hint a relay looks again after this, ms. */
 const LOOK_EVERY_MS = 250;
@@ -26,6 +26,8 @@ export function openRelay(config: Config, log: Logger, producer: Producer): Rela
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
   let wake = () => {};
+  /** It outlives a session: what was acknowledged is not sent again because something behind it failed. */
+  const unmarked = new Set<string>();
 
   async function live(): Promise<void> {
     for (let waitMs = 100; !stopped; waitMs = Math.min(waitMs * 2, BACK_OFF_MOST_MS)) {
@@ -50,15 +52,19 @@ export function openRelay(config: Config, log: Logger, producer: Producer): Rela
     await session.query(`LISTEN ${HINT_CHANNEL}`);
     // A mark that dies with the database before it is on the disk has its fact published once more, byte for byte.
     await session.query('SET synchronous_commit = off');
+    // A plan that is kept must not be that of a table which was empty when it was made. What has no other way is reckoned
+    // to cost so much then that each plan would be compiled first, which takes half a second.
+    await session.query('SET enable_seqscan = off; SET jit = off');
     const owned = new Set<number>();
     while (!stopped) {
       await own(session, owned);
       const hinted = hint();
-      const taken = await publishPending(session, producer, [...owned], log);
+      const taken = await publishPending(session, producer, [...owned], log, unmarked);
       wentWell();
       // What was stored since this look began has its hint; one that was lost costs a wait, as ever.
       if (taken < BATCH_MAX) await Promise.race([hinted, pause(LOOK_EVERY_MS)]);
     }
+    await mark(session, [...unmarked]);
   }
 
   /** Takes every shard that nobody holds; asked at each look, so that a dead relay's shards are taken soon. */
