@@ -46,7 +46,7 @@ describe('the judge', () => {
 });
 
 test.each([
-  ['steps', 'lanes,alone'],
+  ['steps', 'lanes,alone,bare'],
   ['order', 'lanes,naive'],
 ])('a small dose of %s, by %s, ends exact, and lanes are shared', async (name, entrants) => {
   const folder = mkdtempSync(join(tmpdir(), 'fazenda-bench-'));

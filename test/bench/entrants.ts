@@ -4,10 +4,16 @@ import { join } from 'node:path';
 import { SupervisedChild } from '../../src/runtime/child';
 import { NODE_FLAGS } from '../../src/runtime/node-flags';
 import { compiled } from '../setup/compiled';
+import type { Job } from './jobs';
 import type { Stage } from './stage';
 
-export const ENTRANTS = ['lanes', 'alone', 'naive'] as const;
+export const ENTRANTS = ['lanes', 'alone', 'naive', 'bare'] as const;
 export type EntrantName = (typeof ENTRANTS)[number];
+
+/** Lanes without the product know one kind of work. */
+export function knows(entrant: EntrantName, job: Job['name']): boolean {
+  return entrant !== 'bare' || job === 'steps';
+}
 
 export interface EntrantOptions {
   /** Stories of one lane, and lanes open at a time; `lanes` only. */
@@ -29,16 +35,17 @@ const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 const OURS = ['ingress', 'worker', 'relay'] as const;
 
-/** Starts ours as they are in production, one process a thing, or the naive bridge in its one. */
+/** Starts ours as they are in production, one process a thing, or one of the measures in its one. */
 export async function startEntrant(name: EntrantName, stage: Stage, options: EntrantOptions): Promise<RunningEntrant> {
   const folder = await compiled();
   const bench = join(folder, 'test', 'bench');
-  const children = name === 'naive'
-    ? [childOf('naive', [join(bench, 'naive', 'bridge.js')], {}, stage, options)]
+  const shared = { LANES_OPEN_MAX: String(options.lanesOpenMax) };
+  const children = name === 'naive' || name === 'bare'
+    ? [childOf(name, [join(bench, name, 'bridge.js')], { ...shared, LANE_SIZE_MAX: String(options.laneSizeMax) }, stage, options)]
     : await Promise.all(
         OURS.map(async (process) => {
           const env = {
-            WORKFLOW_BUNDLE: await bundle(folder), LANES_OPEN_MAX: String(options.lanesOpenMax),
+            ...shared, WORKFLOW_BUNDLE: await bundle(folder),
             LANE_SIZE_MAX: String(name === 'alone' ? 1 : options.laneSizeMax),
           };
           return childOf(process, [join(bench, 'process.js'), process], env, stage, options);

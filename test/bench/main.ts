@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { textOf } from '../../src/errors';
 import { listenForStop } from '../../src/runtime/signals';
-import { ENTRANTS, type EntrantName } from './entrants';
+import { ENTRANTS, knows, type EntrantName } from './entrants';
 import { JOBS } from './jobs';
 import { nameOf, type Load } from './load';
 import { runCase, type Case } from './run-case';
@@ -31,7 +31,7 @@ interface Options {
 }
 
 const program = new Command('npm run bench --')
-  .description('The same work by fazenda in lanes, by fazenda with a workflow each, and by a naive bridge: speed, CPU and exact counts. Builds the Temporal server at its first start.')
+  .description('The same work by fazenda in lanes, by fazenda with a workflow each, by a naive bridge, and by bare lanes without the product: speed, CPU and exact counts. Builds the Temporal server at its first start.')
   .option('--entrants <list>', ENTRANTS.join(','), namesOf(ENTRANTS), [...ENTRANTS])
   .option('--jobs <list>', jobs.join(','), namesOf(jobs), jobs)
   .option('--rounds <n>', 'each case so often, entrants taking turns; medians are shown', whole, 3)
@@ -41,7 +41,7 @@ const program = new Command('npm run bench --')
   .option('--alone-most <n>', 'pieces of work that `alone` gets at most, as it is slower', whole, 5_000)
   .option('--naive-most <n>', 'pieces of work that `naive` gets at most, as it is slower', whole, 1_000)
   .option('--kills', 'kill -9 of all of an entrant\'s processes at one and at two thirds', false)
-  .option('--warm-up <n>', 'pieces of work before those that are measured', whole, 200)
+  .option('--warm-up <n>', 'pieces of work before those that are measured, as many as the entrant gets at most', whole, 2_000)
   .option('--lane-size <n>', 'stories that share a lane at most', whole, 100)
   .option('--lanes-open <n>', 'lanes open at a time', whole, 4)
   .option('--json <file>', 'every round, as JSON')
@@ -53,14 +53,15 @@ async function main(): Promise<void> {
   const rounds: Round[] = [];
   if (options.profile) mkdirSync(options.profile, { recursive: true });
   const caseOptions = {
-    warmUp: options.warmUp, laneSizeMax: options.laneSize, lanesOpenMax: options.lanesOpen,
+    laneSizeMax: options.laneSize, lanesOpenMax: options.lanesOpen,
     ...(options.profile && { profileFolder: resolve(options.profile) }),
   };
-  for (const one of casesOf(options)) {
+  const most = mostOf(options);
+  for (const one of casesOf(options, most)) {
     signal.throwIfAborted();
     const said = `${one.job} · ${nameOf(one.load)} · ${one.entrant} · ${one.load.count}${one.kills ? ' · kill -9' : ''}`;
     process.stderr.write(`${said}\n`);
-    const result = await runCase(one, caseOptions, process.env, (text) => process.stderr.write(`  ${text}\n`), signal);
+    const result = await runCase(one, { ...caseOptions, warmUp: Math.min(options.warmUp, most[one.entrant]) }, process.env, (text) => process.stderr.write(`  ${text}\n`), signal);
     rounds.push({ case: one, result });
     process.stderr.write(`  ${JSON.stringify(result)}\n`);
     if (options.json) writeFileSync(options.json, `${JSON.stringify(rounds, null, 1)}\n`);
@@ -69,9 +70,12 @@ async function main(): Promise<void> {
   process.exitCode = rounds.every(({ result }) => result.exact === result.of) ? 0 : 1;
 }
 
+function mostOf({ aloneMost, naiveMost }: Options): Record<EntrantName, number> {
+  return { lanes: Infinity, alone: aloneMost, naive: naiveMost, bare: Infinity };
+}
+
 /** Entrants take turns within a load, A B C A B C, so that what the machine does besides hits all of them. */
-function casesOf({ entrants, jobs: wanted, rounds, burst, rates, seconds, aloneMost, naiveMost, kills }: Options): Case[] {
-  const most = { lanes: Infinity, alone: aloneMost, naive: naiveMost };
+function casesOf({ entrants, jobs: wanted, rounds, burst, rates, seconds, kills }: Options, most: Readonly<Record<EntrantName, number>>): Case[] {
   const loads = (entrant: EntrantName): Load[] => [
     ...(burst > 0 ? [{ kind: 'burst' as const, count: Math.min(burst, most[entrant]) }] : []),
     ...rates.map((perSecond) => ({ kind: 'paced' as const, perSecond, count: Math.min(perSecond * seconds, most[entrant]) })),
@@ -81,7 +85,7 @@ function casesOf({ entrants, jobs: wanted, rounds, burst, rates, seconds, aloneM
   for (const job of wanted) {
     for (let which = 0; which < loadCount; which += 1) {
       for (let round = 0; round < rounds; round += 1) {
-        for (const entrant of entrants) {
+        for (const entrant of entrants.filter((one) => knows(one, job))) {
           const load = loads(entrant)[which];
           if (load) cases.push({ entrant, job, load, kills });
         }
