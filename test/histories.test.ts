@@ -40,6 +40,8 @@ test('each way in which a task and an order can end was recorded, and a lane', (
     'order-cancelled-while-waiting': { status: 'cancelled', version: 4 },
     'order-voided': { status: 'cancelled', version: 6 },
     'order-lane': { finished: 3, left: 1 },
+    'order-begun': { status: 'paid', version: 4 },
+    'order-lane-begun': { finished: 3, left: 0 },
   });
 });
 

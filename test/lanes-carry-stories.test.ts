@@ -72,6 +72,33 @@ test('two hundred orders ride in lanes of a hundred, and each is told whole', as
   }
 });
 
+test('what is handed over need not be opened; who has mail is, and what was handed over too late is told as it is', async () => {
+  const opened: string[] = [];
+  const workers = await bench.startWorkers((name, args, run) => {
+    if (name === 'openStories') opened.push(...(args[1] as string[]));
+    return run();
+  });
+  try {
+    const [alone = '', other = '', mailed = '', late = ''] = ids(4);
+    await bench.db.query(`INSERT INTO mail (aggregate_type, aggregate_id, mail_id, type, data) VALUES ('order', $1, 'mail-1', 'cancel', '{}')`, [mailed]);
+    await letIn([startOf(alone)]);
+    await letIn([startOf(other), startOf(mailed)]);
+    await over([alone, other, mailed]);
+    expect(opened).toEqual([mailed]);
+    expect([await typesOf(alone), await typesOf(other), (await typesOf(mailed)).at(-1)]).toEqual([PAID, PAID, 'OrderFailed']);
+
+    const start = startOf(late);
+    await letIn([start]);
+    await over([late]);
+    const begun = { limits: order.limits(order.settings.parse({})), stories: [{ id: late, first: start.fact }] };
+    const again = await bench.client.workflow.start('orderLane', { workflowId: `lane/order/${late}`, taskQueue: bench.config.TEMPORAL_TASK_QUEUE, args: [[late], begun] });
+    expect(await again.result()).toEqual({ finished: 1, left: 0 });
+    expect(await typesOf(late)).toEqual(PAID);
+  } finally {
+    await workers.stop();
+  }
+});
+
 test('whoever has to wait for a settlement leaves, and is answered by its own workflow', async () => {
   const workers = await bench.startWorkers();
   try {

@@ -70,6 +70,20 @@ export async function lastVersions(db: Queryable, domain: string, ids: readonly 
   return new Map(rows.map((row) => [row.aggregate_id, row.version]));
 }
 
+/** Those of some aggregates that have mail. */
+export async function withMail(db: Queryable, domain: string, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const { rows } = await db.query<{ aggregate_id: string }>(
+    // Looked up one by one by key, whatever the statistics were when it was planned.
+    {
+      name: 'with mail',
+      text: 'SELECT w.id AS aggregate_id FROM unnest($2::text[]) AS w(id) CROSS JOIN LATERAL (SELECT FROM mail WHERE aggregate_type = $1 AND aggregate_id = w.id LIMIT 1 OFFSET 0) m',
+    },
+    [domain, ids],
+  );
+  return new Set(rows.map((row) => row.aggregate_id));
+}
+
 /** Mail of some aggregates, oldest first. */
 export async function mailOf(db: Queryable, domain: string, ids: readonly string[]): Promise<Map<string, Mail[]>> {
   const { rows } = await db.query<{ aggregate_id: string; mail_id: string; type: string; data: object }>(

@@ -1,6 +1,7 @@
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Fact } from '../../workflows/kernel/fact';
 import type { Placed, AnyState } from '../../workflows/kernel/lifecycle';
+import { HINT_CHANNEL } from './hint';
 import { factId } from './identity';
 import { isDataFault, withoutDeadlock, type Prepared, type Queryable } from './postgres';
 
@@ -35,11 +36,17 @@ export function keyOfTelling({ id, fact }: Pick<Telling, 'id'> & { fact: Pick<Fa
  * behind its stored predecessor, and only if its version is free: the first writer wins, for ever.
  * At most one fact of an aggregate a call. A batch that fails for somebody's data is split until the
  * culprit stands alone.
+ * @param hint called after facts were stored that a relay has to publish. A lone one takes the hint along in its statement,
+ *   which spares a round trip; where many are told, that would undo the group commit (`openHint`).
  */
-export async function tellFacts(db: Queryable, domain: Domain, tellings: readonly Telling[]): Promise<Told> {
+export async function tellFacts(db: Queryable, domain: Domain, tellings: readonly Telling[], hint?: () => void): Promise<Told> {
   if (tellings.length === 0) return { stored: new Set(), refused: new Map() };
   try {
-    return { stored: await withoutDeadlock(() => insertFacts(db, domain, tellings)), refused: new Map() };
+    const due = hint !== undefined && tellings.some(({ origin }) => origin === undefined);
+    const carried = due && tellings.length === 1;
+    const stored = await withoutDeadlock(() => insertFacts(db, domain, tellings, carried));
+    if (due && !carried && stored.size > 0) hint();
+    return { stored, refused: new Map() };
   } catch (thrown) {
     if (!isDataFault(thrown)) throw thrown;
     const [first] = tellings;
@@ -47,8 +54,8 @@ export async function tellFacts(db: Queryable, domain: Domain, tellings: readonl
       return { stored: new Set(), refused: new Map([[keyOfTelling(first), String(thrown)]]) };
     }
     const half = Math.ceil(tellings.length / 2);
-    const left = await tellFacts(db, domain, tellings.slice(0, half));
-    const right = await tellFacts(db, domain, tellings.slice(half));
+    const left = await tellFacts(db, domain, tellings.slice(0, half), hint);
+    const right = await tellFacts(db, domain, tellings.slice(half), hint);
     return {
       stored: new Set([...left.stored, ...right.stored]),
       refused: new Map([...left.refused, ...right.refused]),
@@ -59,16 +66,17 @@ export async function tellFacts(db: Queryable, domain: Domain, tellings: readonl
 /**
  * The one INSERT, as a statement that may stand in a transaction of its caller's: it is run once, and whatever
  * PostgreSQL says is thrown. For an effect on our own tables, which is made where its fact is stored.
+ * @param hints whether a relay is to be woken by the commit
  * @returns those that were stored, by `keyOfTelling`.
  */
-export async function insertFacts(db: Queryable, domain: Domain, tellings: readonly Telling[]): Promise<Set<string>> {
+export async function insertFacts(db: Queryable, domain: Domain, tellings: readonly Telling[], hints = false): Promise<Set<string>> {
   const facts = tellings.map(({ id, fact, causedBy, correlationId, traceparent, origin }) => ({
     id, version: fact.version, ce_id: factId(domain.name, id, fact.version), type: fact.type,
     topic: domain.topics[fact.type], payload: fact.data, context: fact.context, at: fact.at, caused_by: causedBy,
     correlation_id: correlationId, traceparent, origin,
   }));
   const rows = tellings.flatMap(({ id, after }) => (after ? [domain.view.row(id, after, domain.lifecycle.phase(after))] : []));
-  const values = [domain.name, JSON.stringify(facts), JSON.stringify(rows)];
+  const values = [domain.name, JSON.stringify(facts), JSON.stringify(rows), hints];
   const { rows: stored } = await db.query<{ aggregate_id: string; version: number }>(statementOf(domain), values);
   return new Set(stored.map((row) => keyOfTelling({ id: row.aggregate_id, fact: { version: row.version } })));
 }
@@ -125,5 +133,5 @@ function makeStatement({ lifecycle, view }: Domain): string {
       ON CONFLICT (${key}) DO UPDATE SET ${updates.join(', ')}
       WHERE ${table}.version < EXCLUDED.version
     )
-    SELECT aggregate_id, version FROM told`;
+    SELECT aggregate_id, version, CASE WHEN $4::boolean THEN pg_notify('${HINT_CHANNEL}', '') END FROM told`;
 }

@@ -4,7 +4,7 @@ import type { Mail } from '../../workflows/kernel/fact';
 import { beginning, fold } from '../../workflows/kernel/lifecycle';
 import type { Config } from '../config';
 import { withoutDeadlock, type Queryable } from '../facts/postgres';
-import { factsOfMany, lastVersions, type StoredFact } from '../facts/read';
+import { factsOfMany, lastVersions, withMail, type StoredFact } from '../facts/read';
 import { keyOfTelling, tellFacts, type Telling, type Told } from '../facts/tell';
 import { grouped } from '../grouped';
 import { inTurn } from '../in-turn';
@@ -25,7 +25,12 @@ export interface AdmitDeps {
   readonly tell?: TellFirst;
 }
 
-export type TellFirst = (domain: Domain, tellings: readonly Telling[]) => Promise<Told>;
+export type TellFirst = (domain: Domain, tellings: readonly Telling[]) => Promise<ToldFirst>;
+
+interface ToldFirst extends Told {
+  /** Ids of those stored for which mail is waiting. */
+  readonly mailed: ReadonlySet<string>;
+}
 
 type Start = Extract<Sorted, { kind: 'start' }>;
 type MailIn = Extract<Sorted, { kind: 'mail' }>;
@@ -36,14 +41,24 @@ const STARTS_AT_ONCE = 32;
 const FIRST_FACTS_MAX = 1_000;
 
 /** First facts of all partitions together: a fetch brings a few records of each, and a statement costs more than a fact. */
-export function tellTogether(db: Queryable): TellFirst {
-  const byDomain = new Map<string, (tellings: readonly Telling[]) => Promise<Told>>();
+export function tellTogether(db: Queryable, hint: () => void): TellFirst {
+  const byDomain = new Map<string, (tellings: readonly Telling[]) => Promise<ToldFirst>>();
   return (domain, tellings) => {
-    if (tellings.length === 0) return tellFacts(db, domain, tellings);
-    const tell = byDomain.get(domain.name) ?? grouped((some) => tellFacts(db, domain, some), { most: FIRST_FACTS_MAX, keyOf: (one) => one.id });
+    if (tellings.length === 0) return tellFirst(db, domain, tellings, hint);
+    const tell = byDomain.get(domain.name) ?? grouped((some) => tellFirst(db, domain, some, hint), { most: FIRST_FACTS_MAX, keyOf: (one) => one.id });
     byDomain.set(domain.name, tell);
     return tell(tellings);
   };
+}
+
+/**
+ * Stores first facts, and only then, in a new statement, looks for mail: of a mail and a create that cross at least one
+ * side sees the other, as `admitMail` has it.
+ */
+async function tellFirst(db: Queryable, domain: Domain, tellings: readonly Telling[], hint: () => void): Promise<ToldFirst> {
+  const told = await tellFacts(db, domain, tellings, hint);
+  const stored = tellings.filter((one) => told.stored.has(keyOfTelling(one))).map(({ id }) => id);
+  return { ...told, mailed: await withMail(db, domain.name, stored) };
 }
 
 /**
@@ -58,11 +73,10 @@ export function tellTogether(db: Queryable): TellFirst {
 export async function admitStarts(
   deps: AdmitDeps, domain: Domain, starts: readonly Start[], fresh: Set<string> = new Set(), stored: () => void = () => undefined,
 ): Promise<ReadonlyMap<string, string>> {
-  const { db, hint, tell = (of, tellings) => tellFacts(db, of, tellings) } = deps;
+  const { db, hint, tell = (of, tellings) => tellFirst(db, of, tellings, hint) } = deps;
   const told = await timed('postgres', 'admit', () => tell(domain, starts.map((start) => tellingOf(domain, start))));
-  if (told.stored.size > 0) hint();
   const keyed = starts.map((start) => ({ start, key: keyOfTelling(start) }));
-  const first = keyed.filter(({ key }) => told.stored.has(key)).map(({ start }) => beginningOf(start));
+  const first = keyed.filter(({ key }) => told.stored.has(key)).map(({ start }) => beginningOf(start, told.mailed));
   for (const { id } of first) fresh.add(id);
   const known = keyed.filter(({ key }) => !told.stored.has(key) && !told.refused.has(key));
   const versions = await lastVersions(db, domain.name, known.map(({ start }) => start.id));
@@ -94,8 +108,8 @@ function tellingOf(domain: Domain, { id, fact, origin }: Start): Telling {
   };
 }
 
-function beginningOf({ id, fact, origin }: Start): Beginning {
-  return { id, data: fact.data, correlationId: origin.correlationId };
+function beginningOf({ id, fact, origin }: Start, mailed: ReadonlySet<string>): Beginning {
+  return { id, data: fact.data, correlationId: origin.correlationId, ...(!mailed.has(id) && { first: fact }) };
 }
 
 /**

@@ -40,7 +40,7 @@ interface Entry {
 
 /** One consumer a group, over all doors of all domains. */
 export function openIngress(given: IngressDeps): Consumer[] {
-  const deps = { codec: openCodec(given.config, given.db), ...given, start: openLanes(given, startAlone(given)), tell: tellTogether(given.db) };
+  const deps = { codec: openCodec(given.config, given.db), ...given, start: openLanes(given, startAlone(given)), tell: tellTogether(given.db, given.hint) };
   const groups = new Map<string, Entry[]>();
   for (const domain of domains) {
     const gate = new Gate(deps.db, domain, deps.config.OPEN_STORIES_MAX);

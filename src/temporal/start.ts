@@ -4,7 +4,8 @@ import type { Config } from '../config';
 import { laneId, workflowId } from '../facts/identity';
 import { ABOARD_ATTRIBUTES, listsAboard } from './attributes';
 import type { Domain } from '../../workflows/kernel/definition';
-import type { Mail } from '../../workflows/kernel/fact';
+import type { Fact, Mail } from '../../workflows/kernel/fact';
+import type { Begun } from '../../workflows/kernel/recording';
 
 /** A workflow that was started, as far as whoever started it may want to know. */
 export interface Running {
@@ -17,11 +18,16 @@ const SHARED = {
   workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
 };
 
+/** Half of the 512 KiB at which a Temporal server warns of a payload. */
+const BEGUN_BYTES_MAX = 256 * 1024;
+
 /** What a start needs of fact 1: how the story is shown, and whose request it was. */
 export interface Beginning {
   readonly id: string;
   readonly data: object;
   readonly correlationId: string;
+  /** Fact 1 itself where a look after its commit found no mail: then the story begins with it, and need not be opened. */
+  readonly first?: Fact;
 }
 
 /**
@@ -30,7 +36,8 @@ export interface Beginning {
  *   that to a client that shares its connection with none, as that of a command line is
  */
 export async function startOwnWorkflow(client: Client, config: Config, domain: Domain, first: Beginning, requestEagerStart = true): Promise<Running> {
-  return client.workflow.start(domain.workflow, { ...optionsOf(config, domain, first), requestEagerStart });
+  const args = [first.id, ...begunOf(config, domain, [first])];
+  return client.workflow.start(domain.workflow, { ...optionsOf(config, domain, first), args, requestEagerStart });
 }
 
 /**
@@ -42,7 +49,7 @@ export async function startLane(client: Client, config: Config, domain: Domain, 
   return client.workflow.start(domain.lane ?? '', {
     ...SHARED, workflowTaskTimeout: config.TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS, taskQueue: config.TEMPORAL_TASK_QUEUE,
     workflowId: `lane/${domain.name}/${laneId(domain.name, ids)}`,
-    args: [ids],
+    args: [ids, ...begunOf(config, domain, aboard)],
     requestEagerStart: true,
     staticSummary: `${ids.length} aboard`,
     priority: { priorityKey: Math.min(...aboard.map(({ data }) => domain.display.priority(data))) },
@@ -81,6 +88,18 @@ function optionsOf(config: Config, { name, display }: Domain, { id, data, correl
       attributes.map(([key, valueOf]) => ({ key: defineSearchAttributeKey(key, SearchAttributeType.KEYWORD), value: valueOf(data) })),
     ),
   } satisfies WorkflowOptions & { args: string[] };
+}
+
+/** What is handed over of stories that begin; those that do not fit are opened by their workflow. */
+function begunOf(config: Config, domain: Domain, beginnings: readonly Beginning[]): [] | [Begun] {
+  const stories: { id: string; first: Fact }[] = [];
+  let bytes = 0;
+  for (const { id, first } of beginnings) {
+    bytes += first ? Buffer.byteLength(JSON.stringify(first)) : 0;
+    if (bytes > BEGUN_BYTES_MAX) break;
+    if (first) stories.push({ id, first });
+  }
+  return stories.length > 0 ? [{ limits: domain.limits(config.domainSettings[domain.name] ?? {}), stories }] : [];
 }
 
 /** A Temporal server refuses a summary of more than 400 bytes; a character is at most 3 of them in UTF-16 terms. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { simulatedProvider } from '../../activities/payment/simulated';
 import { workflowId } from '../../src/facts/identity';
 import { mailUpdate } from '../../workflows/kernel/carry';
+import type { Begun } from '../../workflows/kernel/recording';
 import { order } from '../../workflows/order/definition';
 import { openBench, type Bench } from '../setup/bench';
 import { writeHistory } from '../setup/history-file';
@@ -29,13 +30,22 @@ afterAll(async () => {
 beforeEach(() => (gate = {}));
 
 async function placed(...wishes: OrderWish[]): Promise<string[]> {
-  const created = wishes.map((wish) => createdOrder(wish));
-  await tellCreated(bench.db, created);
-  return created.map((fact) => fact.data.orderId);
+  return (await created(...wishes)).map((fact) => fact.data.orderId);
 }
 
-async function start(workflow: string, name: string, id: string | string[]) {
-  return bench.client.workflow.start(workflow, { workflowId: name, taskQueue: bench.config.TEMPORAL_TASK_QUEUE, args: [id] });
+async function created(...wishes: OrderWish[]) {
+  const facts = wishes.map((wish) => createdOrder(wish));
+  await tellCreated(bench.db, facts);
+  return facts;
+}
+
+/** What the ingress hands over of orders that it has just let in. */
+function begun(facts: Awaited<ReturnType<typeof created>>): Begun {
+  return { limits: order.limits(order.settings.parse({})), stories: facts.map((first) => ({ id: first.data.orderId, first })) };
+}
+
+async function start(workflow: string, name: string, id: string | string[], ...begun: [] | [Begun]) {
+  return bench.client.workflow.start(workflow, { workflowId: name, taskQueue: bench.config.TEMPORAL_TASK_QUEUE, args: [id, ...begun] });
 }
 const startOwn = (id: string) => start(order.workflow, workflowId(order.name, id), id);
 
@@ -82,4 +92,19 @@ test('order-lane', async () => {
   const name = `lane-${randomUUID()}`;
   await start(order.lane, name, ids);
   await record('order-lane', name);
+});
+
+test('order-begun', async () => {
+  const facts = await created({});
+  const [{ data: { orderId } }] = facts as [typeof facts[number]];
+  await start(order.workflow, workflowId(order.name, orderId), orderId, begun(facts));
+  await record('order-begun', workflowId(order.name, orderId));
+});
+
+test('order-lane-begun', async () => {
+  // The last one was not handed over: the lane opens it.
+  const facts = await created({}, { totalCents: 1_013 }, { items: { p1: 1_001 } });
+  const name = `lane-${randomUUID()}`;
+  await start(order.lane, name, facts.map((fact) => fact.data.orderId), begun(facts.slice(0, -1)));
+  await record('order-lane-begun', name);
 });

@@ -3,6 +3,7 @@ import type { Activities } from '../../activities';
 import { carryOne, type Ending } from '../kernel/carry';
 import { coalesce } from '../kernel/coalesce';
 import { LOCAL_PATIENCE, type Journey } from '../kernel/journey';
+import type { Begun } from '../kernel/recording';
 import { contentLifecycle, type CancelMail, type ContentFact, type ContentState } from './lifecycle';
 import { GENERATOR_QUEUE } from './queue';
 
@@ -25,8 +26,8 @@ const judgeDraft = coalesce(local.judgeDrafts);
 const storeContent = coalesce(local.storeContents);
 
 /** One content task: assign, generate, validate, up to the attempts allowed; then store. */
-export async function contentWorkflow(taskId: string): Promise<Ending> {
-  return carryOne(contentLifecycle, contentStory, taskId);
+export async function contentWorkflow(taskId: string, begun?: Begun): Promise<Ending> {
+  return carryOne(contentLifecycle, contentStory, taskId, begun);
 }
 
 async function contentStory(journey: ContentJourney): Promise<void> {

@@ -3,7 +3,7 @@ import type { Fact, Mail } from './fact';
 import { Journey, local, StoryLeft } from './journey';
 import { beginning, type AnyState, type Lifecycle, type Placed, type Verdict } from './lifecycle';
 import { STATE_QUERY } from './query';
-import type { Opened } from './recording';
+import type { Begun, Opened } from './recording';
 
 export type Story<State extends AnyState, F extends Fact, Limits, M extends Mail> = (
   journey: Journey<State, F, Limits, M>,
@@ -27,11 +27,15 @@ export interface Ending {
   readonly version: number;
 }
 
-/** Runs one story in the workflow that is named after its aggregate, from whatever is stored to its end. */
+/**
+ * Runs one story in the workflow that is named after its aggregate, from whatever is stored to its end.
+ * @param begun what is known of it; without it, as when somebody starts it by hand, the story is opened
+ */
 export async function carryOne<State extends AnyState, F extends Fact, Limits, M extends Mail>(
   lifecycle: Lifecycle<State, F>,
   story: Story<State, F, Limits, M>,
   id: string,
+  begun?: Begun,
 ): Promise<Ending> {
   const early: M[] = [];
   let journey: Journey<State, F, Limits, M> | undefined = undefined as Journey<State, F, Limits, M> | undefined;
@@ -45,7 +49,7 @@ export async function carryOne<State extends AnyState, F extends Fact, Limits, M
     return verdictOn(mail as M);
   });
 
-  const [opened] = await local.openStories(lifecycle.domain, [id]);
+  const [opened] = begun ? openedOf(begun) : await local.openStories(lifecycle.domain, [id]);
   if (!opened) throw new Error(`${lifecycle.domain} ${id} was not opened`);
   journey = new Journey<State, F, Limits, M>(
     lifecycle, id, opened.limits as Limits, opened as Opened<Limits>, beginning(lifecycle), false);
@@ -57,6 +61,10 @@ export async function carryOne<State extends AnyState, F extends Fact, Limits, M
   return { status: journey.state.status, version: journey.state.version };
 }
 
+function openedOf<Limits>({ limits, stories }: Begun): Opened<Limits>[] {
+  return stories.map(({ id, first }) => ({ id, version: 1, facts: [first], mail: [], limits: limits as Limits }));
+}
+
 function isFinal(verdict: Verdict | undefined): boolean {
   return verdict === 'granted' || verdict === 'refused';
 }
@@ -64,11 +72,13 @@ function isFinal(verdict: Verdict | undefined): boolean {
 /**
  * Runs many stories as coroutines of one workflow. Their records and local effects travel together;
  * a story that must wait, or that throws what nobody expected, goes on in a workflow of its own.
+ * @param begun what is known of some of them; the others are opened
  */
 export async function carryMany<State extends AnyState, F extends Fact, Limits, M extends Mail>(
   lifecycle: Lifecycle<State, F>,
   story: Story<State, F, Limits, M>,
   ids: readonly string[],
+  begun?: Begun,
 ): Promise<{ finished: number; left: number }> {
   let left = 0;
   async function carry(opened: Opened<Limits>): Promise<void> {
@@ -82,8 +92,10 @@ export async function carryMany<State extends AnyState, F extends Fact, Limits, 
       await journey.leave();
     }
   }
-  const aboard: Promise<void>[] = [];
-  for (let waiting = ids; waiting.length > 0; ) {
+  const known = begun ? openedOf<Limits>(begun) : [];
+  const aboard = known.map(carry);
+  const begunIds = new Set(known.map(({ id }) => id));
+  for (let waiting = ids.filter((id) => !begunIds.has(id)); waiting.length > 0; ) {
     const opened = await local.openStories(lifecycle.domain, waiting);
     if (opened.length === 0) throw new Error(`${lifecycle.domain}: none of ${waiting.length} stories was opened`);
     for (const one of opened) aboard.push(carry(one as Opened<Limits>));

@@ -51,6 +51,16 @@ export interface Opened<Limits> extends Keyed {
   readonly limits: Limits;
 }
 
+/**
+ * What whoever starts a workflow knows of its stories already: the first fact of those that have nothing else, no fact
+ * behind it and no mail. Such a story need not be opened first. It may be out of date when the workflow begins, as an
+ * opened one may be a moment later: what is told then says so.
+ */
+export interface Begun {
+  readonly limits: unknown;
+  readonly stories: readonly { readonly id: string; readonly first: Fact }[];
+}
+
 /** An effect whose version is already told acts no more; it brings the facts instead. */
 export interface Told {
   readonly told: readonly Fact[];

@@ -3,6 +3,7 @@ import type { Activities } from '../../activities';
 import { carryMany, carryOne, type Ending } from '../kernel/carry';
 import { coalesce } from '../kernel/coalesce';
 import { LOCAL_PATIENCE, type Journey } from '../kernel/journey';
+import type { Begun } from '../kernel/recording';
 import { amountOf, orderLifecycle, paymentKey, type OrderFact, type OrderReason, type OrderState, type SettleMail } from './lifecycle';
 
 /** What a story is told of the settings when it begins. */
@@ -30,13 +31,13 @@ const TURNS_AWAY = ['cancel', 'refuse'] as const;
 const SETTLES = ['pay', ...TURNS_AWAY] as const;
 
 /** One order: reserve stock, pay, close; whatever goes wrong is undone in reverse and ends in OrderFailed. */
-export async function orderWorkflow(orderId: string): Promise<Ending> {
-  return carryOne(orderLifecycle, orderStory, orderId);
+export async function orderWorkflow(orderId: string, begun?: Begun): Promise<Ending> {
+  return carryOne(orderLifecycle, orderStory, orderId, begun);
 }
 
 /** Many orders as coroutines of one workflow; each is the same story. */
-export async function orderLane(orderIds: string[]): Promise<{ finished: number; left: number }> {
-  return carryMany(orderLifecycle, orderStory, orderIds);
+export async function orderLane(orderIds: string[], begun?: Begun): Promise<{ finished: number; left: number }> {
+  return carryMany(orderLifecycle, orderStory, orderIds, begun);
 }
 
 async function orderStory(journey: OrderJourney): Promise<void> {
