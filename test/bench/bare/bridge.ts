@@ -88,14 +88,15 @@ function relay(db: Pool, producer: Producer, topic: string): () => void {
     busy = true;
     while (due) {
       due = false;
-      const { rows } = await db.query<{ seq: string; id: string; version: number; data: object }>({
-        name: 'pending', text: 'SELECT seq, id, version, data FROM bare_facts WHERE NOT published ORDER BY seq LIMIT ' + String(BATCH_MAX),
-      });
+      // Both are planned each time: a plan that was kept from when the table was empty would read all of it.
+      const { rows } = await db.query<{ seq: string; id: string; version: number; data: object }>(
+        `SELECT seq, id, version, data FROM bare_facts WHERE NOT published ORDER BY seq LIMIT ${BATCH_MAX}`,
+      );
       if (rows.length === 0) break;
       await producer.send({
         topic, messages: rows.map(({ id, version, data }) => ({ key: id, value: JSON.stringify({ id, ...data }), headers: { ce_sequence: String(version) } })),
       });
-      await db.query({ name: 'mark', text: 'UPDATE bare_facts SET published = true WHERE seq = ANY($1)', values: [rows.map(({ seq }) => seq)] });
+      await db.query('UPDATE bare_facts SET published = true WHERE NOT published AND seq = ANY($1)', [rows.map(({ seq }) => seq)]);
       if (rows.length === BATCH_MAX) due = true;
     }
     busy = false;
