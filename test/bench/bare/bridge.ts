@@ -4,6 +4,7 @@ import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { bareActivities, openStore, TABLE } from './activities';
+import { untilTerm } from '../until-term';
 
 const LANE_SIZE = Number(process.env.LANE_SIZE_MAX);
 const BATCH_MAX = 2_000;
@@ -12,7 +13,7 @@ const LANES_OPEN = Number(process.env.LANES_OPEN_MAX);
 /**
  * Lanes and nothing else, as the prototype had them that was measured before the product: records in, lanes, facts
  * with fsync and their relay in one process. No schema, no view, no envelope, no bound, no second relay, nobody who
- * sweeps up or stops in order. It takes part as the measure of what the product costs beside its lanes.
+ * sweeps up. It takes part as the measure of what the product costs beside its lanes.
  */
 async function main(): Promise<void> {
   const { KAFKA_BROKERS = '', KAFKA_TOPIC_PREFIX: prefix = '', TEMPORAL_ADDRESS: address = '', TEMPORAL_NAMESPACE: namespace = 'default', DATABASE_URL } = process.env;
@@ -44,17 +45,7 @@ async function main(): Promise<void> {
     },
   });
   await joined;
-  process.send?.({ ready: true });
-  process.once('SIGTERM', () => {
-    void (async () => {
-      await consumer.disconnect();
-      worker.shutdown();
-      await working;
-      await producer.disconnect();
-      process.exit(0);
-    })();
-  });
-  await working;
+  await untilTerm({ consumer, worker, producer, working });
 }
 
 /** At most so many lanes open; what waits meanwhile rides in the next. */

@@ -3,6 +3,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { Kafka, logLevel } from 'kafkajs';
 import { Pool } from 'pg';
 import { naiveActivities } from './activities';
+import { untilTerm } from '../until-term';
 
 /**
  * What one writes first: eachMessage → start a workflow → activities that each send a message. It takes part in
@@ -33,18 +34,7 @@ async function main(): Promise<void> {
     },
   });
   await joined;
-  process.send?.({ ready: true });
-
-  process.once('SIGTERM', () => {
-    void (async () => {
-      await consumer.disconnect();
-      worker.shutdown();
-      await working;
-      await producer.disconnect();
-      process.exit(0);
-    })();
-  });
-  await working;
+  await untilTerm({ consumer, worker, producer, working });
 }
 
 void main();
