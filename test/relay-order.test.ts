@@ -167,6 +167,26 @@ test('what the broker acknowledged is not sent again because something behind it
   expect(log.map(({ headers }) => Number(headers.ce_sequence))).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
+test('a lone fact wakes the relays by its own statement, several by one hint, and one that came by its topic wakes nobody', async () => {
+  const listener = new PgClient({ connectionString: config.DATABASE_URL.reveal() });
+  await listener.connect();
+  let [woken, hinted] = [0, 0];
+  listener.on('notification', () => (woken += 1));
+  await listener.query('LISTEN facts');
+  const first = (origin?: string) => ({ ...tellingsOf(randomUUID(), storyOf(randomUUID()))[0]!, ...(origin && { origin }) });
+  const hint = () => void (hinted += 1);
+  try {
+    await tellFacts(db, content, [first()], hint);
+    await until(() => woken === 1, 'the relays are woken');
+    await tellFacts(db, content, [first('task.created/3/14')], hint);
+    await tellFacts(db, content, [first(), first()], hint);
+    await listener.query('SELECT 1');
+    expect([woken, hinted]).toEqual([1, 1]);
+  } finally {
+    await listener.end();
+  }
+});
+
 test('of two relays each fact comes from one, and when a session is killed the other takes over', async () => {
   const ids = Array.from({ length: 60 }, () => randomUUID() as string);
   const log: OutgoingRecord[] = [];
