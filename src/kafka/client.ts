@@ -2,6 +2,7 @@ import { Kafka, logLevel, type KafkaConfig, type LogEntry } from 'kafkajs';
 import type { Config } from '../config';
 import type { Logger } from '../log';
 import './idle-connections';
+import './produce-request';
 import { securityOf } from './security';
 
 /** We keep to kafkajs' default partitioner, which is the Java client's; its warning that it was another one once is noise. */

@@ -5,8 +5,8 @@ import { grouped } from '../grouped';
 import type { Logger } from '../log';
 import { timed } from '../outside';
 import { clusterName, openKafka } from './client';
-import { headersOf } from './headers';
 import { letGo } from './let-go';
+import { keyPartitioner } from './partitioner';
 import type { OutgoingRecord, Place, Producer } from './port';
 import { compressionOf, cutByBytes, partOf } from './requests';
 
@@ -23,7 +23,7 @@ export interface ProducerOptions {
 
 export function openProducer(config: Config, log: Logger, { retry, sendTimeoutMs }: ProducerOptions): Producer {
   const kafka = openKafka(config, log, retry);
-  const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: false });
+  const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: false, createPartitioner: keyPartitioner });
   let connected = false;
   let stopped = false;
   let looking = false;
@@ -134,7 +134,7 @@ export function byTopic(config: Config, records: readonly OutgoingRecord[], time
   for (const { topic, partition, key, value, headers } of records) {
     const name = clusterName(config, topic);
     const group = topics.get(name) ?? { topic: name, messages: [] };
-    group.messages.push({ key, value, ...(partition !== undefined && { partition }), headers: headersOf(headers) as Record<string, string>, ...(timestamp && { timestamp }) });
+    group.messages.push({ key, value, ...(partition !== undefined && { partition }), headers: headers as Record<string, string>, ...(timestamp && { timestamp }) });
     topics.set(name, group);
   }
   return [...topics.values()];

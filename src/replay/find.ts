@@ -1,8 +1,8 @@
-import { Partitioners } from 'kafkajs';
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Config } from '../config';
 import type { Queryable } from '../facts/postgres';
 import type { Codec } from '../kafka/codec';
+import { keyPartitioner } from '../kafka/partitioner';
 import type { IncomingRecord } from '../kafka/port';
 import { hintOf } from '../live/hints';
 import type { Logger } from '../log';
@@ -87,7 +87,7 @@ function nearSpans(extents: readonly Extent[], sought: readonly Sought[], places
   });
 }
 
-const partitioner = Partitioners.DefaultPartitioner();
+const partitioner = keyPartitioner();
 
 /** Where a record of this key lies if its producer is ours, or any that does as Kafka's own clients do. */
 function partitionOf(topic: string, key: string, partitions: number): number {
