@@ -3,10 +3,13 @@ import { WithStartWorkflowOperation } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { admitStarts, startAlone } from '../src/ingress/admit';
 import { openLanes } from '../src/ingress/lanes';
+import { RunTeller } from '../src/audit/told-runs';
 import { openLog } from '../src/log';
 import { factsFrom, type StoredFact } from '../src/facts/read';
+import { runLines } from '../src/path/runs';
 import { ABOARD_ATTRIBUTES } from '../src/temporal/attributes';
 import { sweep } from '../src/sweeper/sweeper';
+import type { Domain } from '../workflows/kernel/definition';
 import { order } from '../workflows/order/definition';
 import { openBench, type Bench } from './setup/bench';
 import { PARTS_TIMEOUT_MS } from './setup/stack';
@@ -33,10 +36,10 @@ function startOf(id: string, { items = [{ productId: 'SKU-1', quantity: 1, price
 const ids = (count: number, prefix = '') => Array.from({ length: count }, () => `${prefix}${randomUUID()}`);
 
 /** Lets orders in as the doors do, at most two lanes open. */
-async function letIn(starts: readonly ReturnType<typeof startOf>[]): Promise<void> {
+async function letIn(starts: readonly ReturnType<typeof startOf>[], domain: Domain = order): Promise<void> {
   const { config, db, client } = bench;
   const deps = { config: { ...config, LANES_OPEN_MAX: 2 }, db, temporal: client, hint: () => undefined, log: openLog(config, 'lanes') };
-  await admitStarts({ ...deps, start: openLanes(deps, startAlone(deps)) }, order, starts);
+  await admitStarts({ ...deps, start: openLanes(deps, startAlone(deps)) }, domain, starts);
 }
 
 const factsOf = (id: string): Promise<StoredFact[]> => factsFrom(bench.db, order.name, id);
@@ -67,6 +70,24 @@ test('two hundred orders ride in lanes of a hundred, and each is told whole', as
     const [lane] = await lanes();
     const history = await bench.client.workflow.getHandle(lane!.workflowId).fetchHistory();
     expect(history.events!.length).toBeLessThan(20);
+  } finally {
+    await workers.stop();
+  }
+});
+
+test('who rides in a lane that is too full for ids is found aboard it, and nobody else', async () => {
+  const [orders, [stranger = '']] = [ids(150), ids(1)];
+  await letIn(orders.map((id) => startOf(id)), { ...order, laneSizeMax: 150 });
+  const runs = new RunTeller(bench.client, order);
+  await until(async () => (await runs.listAll(), runs.of(orders[0] ?? '').aboard), 'the lane is listed');
+  expect(orders.filter((id) => !runs.of(id).aboard)).toEqual([]);
+  expect(runs.of(stranger).aboard).toBe(false);
+  const lines = await runLines(bench.client, order, orders[149] ?? '');
+  expect(lines.map(({ text }) => text)).toEqual([expect.stringContaining('it runs in a lane: lane/order/')]);
+  expect(await runLines(bench.client, order, stranger)).toEqual([]);
+  const workers = await bench.startWorkers();
+  try {
+    await over(orders);
   } finally {
     await workers.stop();
   }

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { TypedSearchAttributes } from '@temporalio/common';
 import { readConfig } from '../src/config';
+import { factId } from '../src/facts/identity';
 import { openLanes, type StartStories } from '../src/ingress/lanes';
 import { openLog } from '../src/log';
 import type { Domain } from '../workflows/kernel/definition';
@@ -113,16 +114,25 @@ test('a burst fills lanes to their size, more of them at once than of those that
   expect(started.flatMap((one) => one.ids)).toEqual(ids(1_030));
 });
 
-test('long ids make shorter lanes, because those aboard have to fit into a search attribute', async () => {
-  const long = ids(40, 'é'.repeat(120));
-  const boarded = open({ LANES_OPEN_MAX: '100' })(long);
-  await boarded;
-  for (const one of started) {
-    for (const list of one.lists) expect(Buffer.byteLength(JSON.stringify(list))).toBeLessThanOrEqual(2_048);
-    expect(one.lists.flat()).toEqual(one.ids);
+test('who is aboard is listed by id where all ids fit into the attributes, and by a mark each where they do not', async () => {
+  const [short, long] = [ids(100), ids(100, 'é'.repeat(120))];
+  await open()(short);
+  await open()(long);
+  for (const { lists } of started) {
+    expect(lists.length).toBeLessThanOrEqual(2);
+    for (const list of lists) expect(Buffer.byteLength(JSON.stringify(list))).toBeLessThanOrEqual(2_048);
   }
-  expect(started.flatMap((one) => one.ids)).toEqual(long);
-  expect(Math.max(...sizes())).toBeGreaterThan(10);
+  expect(started.map(({ lists }) => lists.flat())).toEqual([short, long.map((id) => factId('order', id, 1).slice(0, 8))]);
+});
+
+test('no lane is larger than its lists, whatever its domain allows', async () => {
+  const boarded = open()(ids(1_000), { ...order, laneSizeMax: 1_000 });
+  await until(() => started.length === 2, 'two full ones are open');
+  expect(sizes()).toEqual([362, 362]);
+  for (const list of started.flatMap(({ lists }) => lists)) expect(Buffer.byteLength(JSON.stringify(list))).toBeLessThanOrEqual(2_048);
+  expect(started.map(({ lists }) => lists.flat().length)).toEqual([362, 362]);
+  for (const { end } of started) end();
+  await boarded;
 });
 
 test('a story that boards twice is aboard once, and both who brought it are told', async () => {

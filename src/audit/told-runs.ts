@@ -2,7 +2,7 @@ import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription }
 import { temporal } from '@temporalio/proto';
 import type { Domain } from '../../workflows/kernel/definition';
 import { workflowId } from '../facts/identity';
-import { ABOARD_ATTRIBUTES } from '../temporal/attributes';
+import { ABOARD_ATTRIBUTES, listedAs } from '../temporal/attributes';
 import { inTurn } from '../in-turn';
 import type { RunSaid } from './testimony';
 
@@ -18,6 +18,7 @@ interface Listed extends Own {
 /** What Temporal says of the stories of one domain, at the time of asking. */
 export class RunTeller {
   private readonly own = new Map<string, Listed>();
+  /** As open lanes list them. */
   private aboard: ReadonlySet<string> = new Set();
 
   constructor(
@@ -61,7 +62,7 @@ export class RunTeller {
 
   of(id: string): RunSaid {
     const own = this.own.get(id);
-    return { ...(own && { own }), aboard: this.aboard.has(id) };
+    return { ...(own && { own }), aboard: listedAs(this.domain.name, id).some((one) => this.aboard.has(one)) };
   }
 
   /** The same with what completed runs answered. */
@@ -91,7 +92,7 @@ export class RunTeller {
     if (this.domain.lane !== undefined) {
       const query = `WorkflowType = '${this.domain.lane}' AND ExecutionStatus = 'Running'`;
       for await (const { searchAttributes } of this.temporal.workflow.list({ query })) {
-        for (const name of ABOARD_ATTRIBUTES) for (const id of searchAttributes[name] ?? []) aboard.add(String(id));
+        for (const name of ABOARD_ATTRIBUTES) for (const listed of searchAttributes[name] ?? []) aboard.add(String(listed));
       }
     }
     this.aboard = aboard;

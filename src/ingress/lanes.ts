@@ -4,7 +4,7 @@ import type { Config } from '../config';
 import { textOf } from '../errors';
 import type { Logger } from '../log';
 import { lanesOpen, lanesStarted } from '../metrics';
-import { listsAboard } from '../temporal/attributes';
+import { ABOARD_MAX } from '../temporal/attributes';
 import { startLane, startOwnWorkflow, type Beginning } from '../temporal/start';
 
 /**
@@ -102,9 +102,12 @@ class Lanes {
   }
 
   private takeNext(): Passenger[] {
-    const ids = listsAboard(this.waiting.keys(), laneSizeOf(this.deps.config, this.domain)).flat();
-    const aboard = ids.flatMap((id) => this.waiting.get(id) ?? []);
-    for (const id of ids) this.waiting.delete(id);
+    const aboard: Passenger[] = [];
+    for (const passenger of this.waiting.values()) {
+      if (aboard.length === laneSizeOf(this.deps.config, this.domain)) break;
+      aboard.push(passenger);
+    }
+    for (const { story } of aboard) this.waiting.delete(story.id);
     return aboard;
   }
 
@@ -130,7 +133,7 @@ class Lanes {
 
 /** Stories of a domain that may share a workflow in this installation. */
 function laneSizeOf(config: Config, { laneSizeMax, lane }: Domain): number {
-  return lane === undefined ? 1 : Math.min(laneSizeMax, config.LANE_SIZE_MAX);
+  return lane === undefined ? 1 : Math.min(laneSizeMax, config.LANE_SIZE_MAX, ABOARD_MAX);
 }
 
 async function endOf(handle: { result(): Promise<unknown> }, limitMs: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription, type WorkflowExecutionInfo } from '@temporalio/client';
 import type { Domain } from '../../workflows/kernel/definition';
 import { workflowId } from '../facts/identity';
-import { ABOARD_ATTRIBUTES } from '../temporal/attributes';
+import { ABOARD_ATTRIBUTES, listedAs } from '../temporal/attributes';
 import type { PathLine } from './line';
 
 /** Runs of one story that are told of; more of them than a few says that something is wrong, and the Web UI has all. */
@@ -16,7 +16,7 @@ const ANSWERS_WITHIN_MS = 6_000;
 export async function runLines(temporal: Client, domain: Domain, id: string): Promise<PathLine[]> {
   return await temporal.withDeadline(Date.now() + ANSWERS_WITHIN_MS, async () => {
     const own = await ownRuns(temporal, domain, id);
-    const lanes = domain.lane === undefined ? [] : await listed(temporal, `(${ABOARD_ATTRIBUTES.map((name) => `${name} = ${quoted(id)}`).join(' OR ')})`);
+    const lanes = domain.lane === undefined ? [] : await listed(temporal, aboard(domain, id));
     const tries = await Promise.all(own.map((run) => triesOf(temporal, run)));
     return [...lanes.flatMap((run) => runOf(run, 'a lane')), ...own.flatMap((run) => runOf(run, 'a workflow of its own')), ...tries.flat(), ...(await pendingLines(temporal, own[0]))];
   });
@@ -46,6 +46,12 @@ async function listed(temporal: Client, query: string): Promise<WorkflowExecutio
     if (runs.length >= RUNS_MAX) break;
   }
   return runs;
+}
+
+/** Lanes that list it: by its id, or by its mark where they were too full for ids. */
+function aboard(domain: Domain, id: string): string {
+  const listed = listedAs(domain.name, id).map(quoted).join(', ');
+  return `WorkflowType = ${quoted(domain.lane ?? '')} AND (${ABOARD_ATTRIBUTES.map((name) => `${name} IN (${listed})`).join(' OR ')})`;
 }
 
 function quoted(text: string): string {

@@ -1,26 +1,46 @@
 import { domains } from '../../workflows/domains';
+import { factId } from '../facts/identity';
 
 /**
- * On every lane: the ids of the aggregates aboard, so that the Web UI finds the workflow in which a story runs. They
- * are two, because Temporal bounds the JSON of a list at 2,048 bytes, which is 52 UUIDs, and lanes of a hundred cost
- * a third less CPU a story than lanes of fifty.
+ * On every lane: who is aboard, so that the workflow in which a story runs can be found. They are two, because Temporal
+ * bounds the JSON of a list at 2,048 bytes, and a namespace on SQL has room for three such attributes.
  */
 export const ABOARD_ATTRIBUTES = ['FazendaAboard', 'FazendaAboardToo'] as const;
 const LIST_BYTES_MAX = 2_000;
+const MARK_LENGTH = 8;
 
-/** As many of the ids as a lane's attributes have room for, in their order and by attribute, but `countMax` at most. */
-export function listsAboard(ids: Iterable<string>, countMax = Infinity): string[][] {
-  const lists: string[][] = [[]];
-  let count = 0;
-  let bytes = 0;
-  for (const id of ids) {
-    const more = Buffer.byteLength(JSON.stringify(id)) + 1;
-    const fits = bytes + more <= LIST_BYTES_MAX;
-    if (count === countMax || (!fits && lists.length === ABOARD_ATTRIBUTES.length)) break;
-    if (!fits) lists.push([]);
-    bytes = fits ? bytes + more : more;
-    lists.at(-1)?.push(id);
-    count += 1;
+/** As many may be aboard as the lists have room for, each by its mark, two quotes and a comma. */
+export const ABOARD_MAX = ABOARD_ATTRIBUTES.length * Math.floor(LIST_BYTES_MAX / (MARK_LENGTH + 3));
+
+/**
+ * The lists of a lane. Ids are listed as they are where all of them fit, which a hundred UUIDs do; of a fuller lane
+ * each by its mark, the first eight characters of the `ce_id` of its first fact.
+ */
+export function listsAboard(domain: string, ids: readonly string[]): string[][] {
+  const whole = listsOf(ids);
+  return whole.length <= ABOARD_ATTRIBUTES.length ? whole : listsOf(ids.map((id) => markOf(domain, id)));
+}
+
+/** What an aggregate may be listed by. */
+export function listedAs(domain: string, id: string): readonly [string, string] {
+  return [id, markOf(domain, id)];
+}
+
+function markOf(domain: string, id: string): string {
+  return factId(domain, id, 1).slice(0, MARK_LENGTH);
+}
+
+function listsOf(values: readonly string[]): string[][] {
+  const lists: string[][] = [];
+  let bytes = Infinity;
+  for (const value of values) {
+    const more = Buffer.byteLength(JSON.stringify(value)) + 1;
+    if (bytes + more > LIST_BYTES_MAX) {
+      lists.push([]);
+      bytes = 0;
+    }
+    lists.at(-1)?.push(value);
+    bytes += more;
   }
   return lists;
 }

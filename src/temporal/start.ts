@@ -54,7 +54,7 @@ export async function startLane(client: Client, config: Config, domain: Domain, 
     staticSummary: `${ids.length} aboard`,
     priority: { priorityKey: Math.min(...aboard.map(({ data }) => domain.display.priority(data))) },
     typedSearchAttributes: new TypedSearchAttributes(
-      listsAboard(ids).map((value, which) => ({ key: defineSearchAttributeKey(ABOARD_ATTRIBUTES[which] ?? '', SearchAttributeType.KEYWORD_LIST), value })),
+      listsAboard(domain.name, ids).map((value, which) => ({ key: defineSearchAttributeKey(ABOARD_ATTRIBUTES[which] ?? '', SearchAttributeType.KEYWORD_LIST), value })),
     ),
   });
 }
