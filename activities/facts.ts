@@ -28,6 +28,7 @@ export function factActivities({ config, db, temporal, hint }: FactDeps): Record
       const lost = await refill(db, domain, all);
       const proposals = lost.size === 0 ? all : all.filter(({ id }) => !lost.has(id));
       const told = await timed('postgres', 'record', () => tellFacts(db, domain, proposals.map(tellingOf), hint));
+      if (told.stored.size === all.length) return 'yours';
       const others = proposals.filter(({ id, fact }) => !told.stored.has(keyOfTelling({ id, fact })));
       const stored = await storedInstead(db, domain, others);
       return all.map((proposal): Recorded => {

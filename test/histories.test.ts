@@ -42,6 +42,8 @@ test('each way in which a task and an order can end was recorded, and a lane', (
     'order-lane': { finished: 3, left: 1 },
     'order-begun': { status: 'paid', version: 4 },
     'order-lane-begun': { finished: 3, left: 0 },
+    'content-told-in-a-word': { status: 'completed', version: 8 },
+    'order-lane-told-in-a-word': { finished: 3, left: 1 },
   });
 });
 

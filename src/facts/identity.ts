@@ -1,4 +1,5 @@
-import { parse, v5 } from 'uuid';
+import { hash } from 'node:crypto';
+import { parse } from 'uuid';
 
 /**
  * One chain of ids: business id → workflow id → `ce_id` → idempotency key of each effect. None comes
@@ -8,10 +9,17 @@ import { parse, v5 } from 'uuid';
 /** The namespace of every UUIDv5 here; it never changes. */
 export const FAZENDA_NAMESPACE = '6ba7b0c2-5d0e-5f43-9a57-fa2e0da00001';
 const NAMESPACE_BYTES = parse(FAZENDA_NAMESPACE);
+/** Of the digit that tells the variant two bits are set, 10xx. */
+const VARIANTS = '89ab';
 
-/** As bytes, because the library takes a string apart by a loop, and every fact has one of these. */
+/**
+ * UUIDv5 (RFC 9562 §5.5). Every fact has one, and the library's, which makes an object of each hash, took three times
+ * as long.
+ */
 function uuidv5(name: string): string {
-  return v5(Buffer.from(name, 'utf8'), NAMESPACE_BYTES);
+  const digest = hash('sha1', Buffer.concat([NAMESPACE_BYTES, Buffer.from(name, 'utf8')]), 'hex');
+  const variant = VARIANTS[parseInt(digest.charAt(16), 16) & 3] ?? '';
+  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
 }
 
 /** `ce_id` of version n of an aggregate. */

@@ -16,8 +16,9 @@ export function knows(entrant: EntrantName, job: Job['name']): boolean {
 }
 
 export interface EntrantOptions {
-  /** Stories of one lane, and lanes open at a time; `lanes` only. */
+  /** Stories of one lane of `lanes`, and of `bare`; lanes open at a time. */
   readonly laneSizeMax: number;
+  readonly bareLaneSizeMax: number;
   readonly lanesOpenMax: number;
   /** Where each process leaves its CPU profile when it stops; none are made where it is undefined. */
   readonly profileFolder?: string;
@@ -41,7 +42,7 @@ export async function startEntrant(name: EntrantName, stage: Stage, options: Ent
   const bench = join(folder, 'test', 'bench');
   const shared = { LANES_OPEN_MAX: String(options.lanesOpenMax) };
   const children = name === 'naive' || name === 'bare'
-    ? [childOf(name, [join(bench, name, 'bridge.js')], { ...shared, LANE_SIZE_MAX: String(options.laneSizeMax) }, stage, options)]
+    ? [childOf(name, [join(bench, name, 'bridge.js')], { ...shared, LANE_SIZE_MAX: String(options.bareLaneSizeMax) }, stage, options)]
     : await Promise.all(
         OURS.map(async (process) => {
           const env = {

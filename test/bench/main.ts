@@ -27,7 +27,7 @@ const jobs = Object.values(JOBS).map(({ name }) => name);
 interface Options {
   readonly entrants: EntrantName[]; readonly jobs: typeof jobs; readonly rounds: number; readonly burst: number; readonly rates: number[];
   readonly seconds: number; readonly aloneMost: number; readonly naiveMost: number; readonly kills: boolean; readonly warmUp: number;
-  readonly laneSize: number; readonly lanesOpen: number; readonly json?: string; readonly profile?: string;
+  readonly laneSize: number; readonly bareLaneSize: number; readonly lanesOpen: number; readonly json?: string; readonly profile?: string;
 }
 
 const program = new Command('npm run bench --')
@@ -42,7 +42,8 @@ const program = new Command('npm run bench --')
   .option('--naive-most <n>', 'pieces of work that `naive` gets at most, as it is slower', whole, 1_000)
   .option('--kills', 'kill -9 of all of an entrant\'s processes at one and at two thirds', false)
   .option('--warm-up <n>', 'pieces of work before those that are measured, as many as the entrant gets at most', whole, 2_000)
-  .option('--lane-size <n>', 'stories that share a lane at most', whole, 100)
+  .option('--lane-size <n>', 'stories that share a lane at most, where their domain has no lower limit', whole, 1_000)
+  .option('--bare-lane-size <n>', 'the same of `bare`; a hundred is what the prototype had', whole, 100)
   .option('--lanes-open <n>', 'lanes open at a time', whole, 4)
   .option('--json <file>', 'every round, as JSON')
   .option('--profile <folder>', 'a CPU profile of each process of the entrants');
@@ -53,7 +54,7 @@ async function main(): Promise<void> {
   const rounds: Round[] = [];
   if (options.profile) mkdirSync(options.profile, { recursive: true });
   const caseOptions = {
-    laneSizeMax: options.laneSize, lanesOpenMax: options.lanesOpen,
+    laneSizeMax: options.laneSize, bareLaneSizeMax: options.bareLaneSize, lanesOpenMax: options.lanesOpen,
     ...(options.profile && { profileFolder: resolve(options.profile) }),
   };
   const most = mostOf(options);

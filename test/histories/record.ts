@@ -30,6 +30,8 @@ test.each([
   ['content-completed', [LONG]],
   ['content-completed-in-two-attempts', [SHORT, LONG]],
   ['content-failed-after-three-attempts', [SHORT]],
+  // Since facts that are stored as they were proposed are answered in one word.
+  ['content-told-in-a-word', [SHORT, LONG]],
 ])('%s', async (name, drafts) => {
   const workers = await bench.startWorkers();
   try {

@@ -26,6 +26,13 @@ interface Waiting<Request, Answer> {
  */
 export function coalesce<Request extends Keyed, Answer extends Keyed>(
   send: (requests: Request[]) => Promise<Answer[]>,
+): (request: Request) => Promise<Answer>;
+/** @param read finds each one's answer in that to all, which need not be a list */
+export function coalesce<Request extends Keyed, Answer extends Keyed, Answers>(
+  send: (requests: Request[]) => Promise<Answers>, read: (answers: Answers) => (request: Request) => Answer | undefined,
+): (request: Request) => Promise<Answer>;
+export function coalesce<Request extends Keyed, Answer extends Keyed>(
+  send: (requests: Request[]) => Promise<Answer[]>, read: (answers: Answer[]) => (request: Request) => Answer | undefined = byKey,
 ): (request: Request) => Promise<Answer> {
   let waiting: Waiting<Request, Answer>[] = [];
   let listening = false;
@@ -40,10 +47,9 @@ export function coalesce<Request extends Keyed, Answer extends Keyed>(
 
   async function deliver(batch: Waiting<Request, Answer>[]): Promise<void> {
     try {
-      const answers = new Map<string, Answer>();
-      for (const answer of await send(batch.map((one) => one.request))) answers.set(keyOf(answer), answer);
+      const answerTo = read(await send(batch.map((one) => one.request)));
       for (const one of batch) {
-        const answer = answers.get(keyOf(one.request));
+        const answer = answerTo(one.request);
         if (answer) one.resolve(answer);
         else one.reject(new Error(`no answer for ${keyOf(one.request)}`));
       }
@@ -61,6 +67,13 @@ export function coalesce<Request extends Keyed, Answer extends Keyed>(
       // A story that is interrupted must not take the rest of its batch with it.
       void CancellationScope.nonCancellable(sendWhenQuiet);
     });
+}
+
+/** A list of answers, each of which names the story and the version that it is for. */
+export function byKey<Answer extends Keyed>(answers: readonly Answer[]): (request: Keyed) => Answer | undefined {
+  const byKeys = new Map<string, Answer>();
+  for (const answer of answers) byKeys.set(keyOf(answer), answer);
+  return (request) => byKeys.get(keyOf(request));
 }
 
 function keyOf(one: Keyed): string {

@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancellationScope, condition, isCancellation, log, proxyLocalActivities, setCurrentDetails, sleep, type LocalActivityOptions } from '@temporalio/workflow';
-import { coalesce, type Keyed } from './coalesce';
+import { byKey, coalesce, type Keyed } from './coalesce';
 import type { Fact, Mail } from './fact';
 import { fold, type AnyState, type Lifecycle, type Placed } from './lifecycle';
 import type { Opened, Proposal, Recorded, RecordingActivities, Telling, Told } from './recording';
@@ -21,6 +21,12 @@ export const local = proxyLocalActivities<RecordingActivities>(LOCAL_PATIENCE);
 const RECOVERED_FIRST_LOOK_MS = 1_000;
 const RECOVERED_LOOK_MAX_MS = 30_000;
 
+/** A fact and the state after it. */
+interface Step<State extends AnyState, F extends Fact> {
+  readonly fact: F;
+  readonly after: Placed<State>;
+}
+
 /** The kernel's own calls, each batched over the stories of one workflow; made once a domain. */
 interface Calls {
   record(proposal: Proposal): Promise<Recorded>;
@@ -33,7 +39,7 @@ function callsOf(domain: string): Calls {
   const known = callsByDomain.get(domain);
   if (known) return known;
   const calls: Calls = {
-    record: coalesce((proposals: Proposal[]) => local.recordFacts(domain, proposals)),
+    record: coalesce((proposals: Proposal[]) => local.recordFacts(domain, proposals), recordedOf),
     leave: coalesce(async (stories: Keyed[]) => {
       await local.startOwnWorkflows(domain, stories.map(({ id }) => id));
       return stories;
@@ -41,6 +47,10 @@ function callsOf(domain: string): Calls {
   };
   callsByDomain.set(domain, calls);
   return calls;
+}
+
+function recordedOf(answers: 'yours' | Recorded[]): (proposal: Proposal) => Recorded | undefined {
+  return answers === 'yours' ? ({ id, version }) => ({ id, version, outcome: 'yours' }) : byKey(answers);
 }
 
 /** A story throws this when it cannot go on where it is and has moved to a workflow of its own. */
@@ -109,7 +119,7 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
     const fact = { type, version: this.next, at: this.now(), data } satisfies Fact as Fact as F;
     const after = fold(this.lifecycle, [fact], this.place);
     const proposal: Proposal = { id: this.id, version: fact.version, fact, after, ...(causedBy && { causedBy }) };
-    return this.tell(type, proposal, this.calls.record, fact);
+    return this.tell(type, proposal, this.calls.record, { fact, after });
   }
 
   /** Causes an effect on our own database, whose transaction tells the fact of it; folds what is stored. */
@@ -119,7 +129,7 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
   }
 
   private tell<Ask extends Keyed & { readonly refill?: readonly Fact[] }>(
-    what: string, ask: Ask, send: (ask: Ask) => Promise<Recorded>, proposed?: F,
+    what: string, ask: Ask, send: (ask: Ask) => Promise<Recorded>, proposed?: Step<State, F>,
   ): Promise<void> {
     return send(ask).then((recorded) => {
       switch (recorded.outcome) {
@@ -132,7 +142,7 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
         case 'told':
           return this.adopt(recorded.facts as readonly F[]);
         case 'yours':
-          return this.adopt(proposed ? [proposed] : []);
+          return proposed && this.follow(proposed);
       }
     });
   }
@@ -198,7 +208,19 @@ export class Journey<State extends AnyState, F extends Fact, Limits = unknown, M
     const news = facts.filter((fact) => fact.version > this.place.version);
     this.place = fold(this.lifecycle, news, this.place);
     this.folded.push(...news);
-    if (!this.aboardLane && news.length > 0) setCurrentDetails(this.tellSoFar());
+    if (news.length > 0) this.show();
+  }
+
+  /** The same of one that was folded when it was proposed. */
+  private follow({ fact, after }: Step<State, F>): void {
+    if (fact.version !== this.next) return;
+    this.place = after;
+    this.folded.push(fact);
+    this.show();
+  }
+
+  private show(): void {
+    if (!this.aboardLane) setCurrentDetails(this.tellSoFar());
   }
 
   /** The story so far, for whoever opens the workflow in the Web UI. Costs no history: it is answered by query. */

@@ -68,7 +68,11 @@ export interface Told {
 
 /** The local activities of the kernel, one implementation for all domains (activities/facts.ts). */
 export interface RecordingActivities {
-  recordFacts(domain: string, proposals: readonly Proposal[]): Promise<Recorded[]>;
+  /**
+   * What is stored of each. A word for all is nearly always enough, and a list of a hundred words would be most of what
+   * a lane's history holds.
+   */
+  recordFacts(domain: string, proposals: readonly Proposal[]): Promise<'yours' | Recorded[]>;
   /**
    * Opens stories in the order given: as many as fit into an answer of 1 MiB, and one at least. Those that
    * are missing in the answer are to be asked for again.
