@@ -34,6 +34,7 @@ export interface Result extends Omit<Count, 'latenciesMs' | 'spanMs'> {
 const LOOK_EVERY_MS = 100;
 /** Temporal's list of workflows lags behind the workflows by less than this. */
 const COUNT_SETTLES_MS = 1_000;
+const PACED_WARM_UP_S = 5;
 /** Longer than the sweeper takes to notice a story that nobody runs: 60 s and 15 s. */
 const PATIENCE_MS = 120_000;
 
@@ -59,15 +60,19 @@ async function measure({ load, kills }: Case, job: Job, stage: Stage, entrant: R
   const admin = new Kafka({ clientId: 'bench', brokers: stage.brokers.split(','), logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    await putLoad(producer, job, stage.prefix, { kind: 'burst', count: warmUp });
-    await untilDone(admin, stage, job, warmUp);
+    let before = 0;
+    for (const one of warmingUp(load, warmUp)) {
+      await putLoad(producer, job, stage.prefix, one);
+      before += one.count;
+      await untilDone(admin, stage, job, before);
+    }
 
     const workflowsBefore = await workflowsOf(stage);
     const roots = stage.roots && { ...stage.roots, ...entrant.roots };
-    const before = roots && cpuMsByTree(roots);
+    const cpuBefore = roots && cpuMsByTree(roots);
     const loading = putLoad(producer, job, stage.prefix, load);
-    const thirds = kills ? [1 / 3, 2 / 3].map((share) => warmUp + load.count * share) : [];
-    const done = untilDone(admin, stage, job, warmUp + load.count, (finished) => {
+    const thirds = kills ? [1 / 3, 2 / 3].map((share) => before + load.count * share) : [];
+    const done = untilDone(admin, stage, job, before + load.count, (finished) => {
       if (finished < (thirds[0] ?? Infinity)) return;
       thirds.shift();
       entrant.killAll();
@@ -83,11 +88,17 @@ async function measure({ load, kills }: Case, job: Job, stage: Stage, entrant: R
       ...(counts.exact === ids.length && {
         speed: { perSecond: (ids.length * 1_000) / spanMs, p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99) },
       }),
-      ...(before && after && { cpuMs: cpuOf(before, after, ids.length) }),
+      ...(cpuBefore && after && { cpuMs: cpuOf(cpuBefore, after, ids.length) }),
     };
   } finally {
     await Promise.all([producer.disconnect(), admin.disconnect()]);
   }
+}
+
+/** A burst, and before a paced load some seconds of that one too: who comes alone may take another way than who comes with many. */
+function warmingUp(load: Load, count: number): Load[] {
+  const burst: Load = { kind: 'burst', count };
+  return load.kind === 'burst' ? [burst] : [burst, { ...load, count: Math.min(count, load.perSecond * PACED_WARM_UP_S) }];
 }
 
 /** Waits until so many pieces of work have told their last fact, or none has for so long that none will. */
