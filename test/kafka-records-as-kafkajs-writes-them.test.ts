@@ -44,6 +44,11 @@ test('a request of a thousand records is, too', async () => {
   expect((await ours(ask).request.encode()).buffer.equals((await theirs(ask).encode()).buffer)).toBe(true);
 });
 
+test.each([['in a transaction', { transactionalId: 'windows', producerId: '7' }], ['of an idempotent producer', { producerId: '7' }]])('what is sent %s is left to kafkajs', async (_how, of) => {
+  const ask = { ...asked([{ topic: 't', partitions: [{ partition: 0, firstSequence: 41, messages: [{ key: 'k', value: 'v' }] }] }]), producerEpoch: 3, ...of };
+  expect((await ours(ask).request.encode()).buffer.equals((await theirs(ask).encode()).buffer)).toBe(true);
+});
+
 /** The first batch of a request to one partition of the topic `t`, as a broker would read it. */
 async function readBack(messages: readonly Message[], compression = CompressionTypes.None): Promise<Awaited<ReturnType<typeof decodeBatch>>['records']> {
   const { buffer } = await ours(asked([{ topic: 't', partitions: [{ partition: 0, messages }] }], compression)).request.encode();

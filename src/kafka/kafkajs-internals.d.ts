@@ -23,10 +23,13 @@ declare module 'kafkajs/src/protocol/requests/produce' {
   namespace produce {
     interface ProduceAsk {
       readonly transactionalId?: string | null;
+      /** Negative where the producer has none. */
+      readonly producerId?: number | string;
+      readonly producerEpoch?: number;
       readonly acks: number;
       readonly timeout: number;
       readonly compression: CompressionTypes;
-      readonly topicData: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number | string; readonly messages: readonly Message[] }[] }[];
+      readonly topicData: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number | string; readonly firstSequence?: number; readonly messages: readonly Message[] }[] }[];
     }
     interface Encoded {
       readonly buf: Buffer;

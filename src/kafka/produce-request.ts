@@ -8,7 +8,8 @@ import { gzip } from 'node:zlib';
  * kafkajs 2.2.4 makes forty buffers of each record, one of 512 zeroed bytes for every header; that was half of what a
  * relay does. Here a batch is reckoned, then written into one buffer. A header without a value, which Java's clients
  * write, passes as well; kafkajs asks for its length before it looks whether there is any, and throws.
- * Taken over for records of format 2, uncompressed or gzip; a transaction's are left to kafkajs.
+ * Taken over for records of format 2, uncompressed or gzip; those of a producer with an identity, as a transaction
+ * needs, are left to kafkajs.
  * https://kafka.apache.org/documentation/#recordbatch, https://kafka.apache.org/protocol#The_Messages_Produce
  */
 const protocol = produce.protocol;
@@ -17,11 +18,16 @@ produce.protocol = ({ version }) => {
   const theirs = protocol({ version });
   if (version < 3) return theirs;
   return (ask) => {
-    if (ask.transactionalId) return theirs(ask);
+    if (!isPlain(ask)) return theirs(ask);
     const { request, response } = theirs(ask);
     return { request: { ...request, encode: () => encodeProduce(ask) }, response };
   };
 };
+
+function isPlain({ transactionalId, producerId = -1, compression }: ProduceAsk): boolean {
+  const isKnown = compression === CompressionTypes.None || compression === CompressionTypes.GZIP;
+  return !transactionalId && Number(producerId) < 0 && isKnown;
+}
 
 const zipped = promisify(gzip);
 const RECORD_BATCH_FORMAT = 2;
