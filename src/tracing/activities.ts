@@ -58,9 +58,9 @@ async function inActivity(recording: Tracing, stories: StoryTraces, name: string
 function tellOutcomes(
   recording: Tracing, domain: string, asked: readonly Asked[], known: ReadonlyMap<string, StoryTrace>, spans: readonly (Span | undefined)[], answer: unknown,
 ): void {
-  const answers = new Map((Array.isArray(answer) ? (answer as unknown[]) : [answer]).flatMap((one) => (isKeyed(one) ? [[keyOf(one), one] as const] : [])));
+  const answerTo = answersOf(answer);
   for (const [at, one] of asked.entries()) {
-    const answered = answers.get(keyOf(one));
+    const answered = answerTo(one);
     if (!answered) continue;
     const told = toldBy(answered, one);
     spans[at]?.set({ 'fazenda.outcome': textAt(answered, 'outcome'), ...(told && { 'fazenda.fact': told.type }) });
@@ -68,6 +68,13 @@ function tellOutcomes(
     const well = told && domainNamed(domain).cli.endings[told.type];
     if (story?.trace && told && well !== undefined) tellStory(recording, domain, one.id, story, told, well);
   }
+}
+
+/** A word is said of all that was asked; anything else names what it is of. */
+function answersOf(answer: unknown): (asked: Asked) => object | undefined {
+  if (typeof answer === 'string') return () => ({ outcome: answer });
+  const answers = new Map((Array.isArray(answer) ? (answer as unknown[]) : [answer]).flatMap((one) => (isKeyed(one) ? [[keyOf(one), one] as const] : [])));
+  return (asked) => answers.get(keyOf(asked));
 }
 
 interface ToldFact { readonly type: string; readonly version: number; readonly endMs: number }
