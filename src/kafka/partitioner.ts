@@ -17,7 +17,7 @@ const SEED = 0x9747b28c;
 const MIX = 0x5bd1e995;
 
 /** https://github.com/apache/kafka/blob/4.0/clients/src/main/java/org/apache/kafka/common/utils/Utils.java (murmur2) */
-export function murmur2(data: Uint8Array): number {
+function murmur2(data: Uint8Array): number {
   let hash = SEED ^ data.length;
   const whole = data.length - (data.length % 4);
   for (let at = 0; at < whole; at += 4) {

@@ -38,17 +38,19 @@ const BATCH_HEAD_BYTES = 61;
 
 type Held = string | Buffer | null | undefined;
 
-/** One record's key, value, and names and values of its headers, each as it will be written. */
+/** One record, reckoned. */
 interface Counted {
   readonly timestampDelta: number;
   readonly offsetDelta: number;
+  /** Its key and value, then the name and value of each header. */
   readonly fields: readonly Held[];
   /** Bytes behind the length that a record begins with. */
   readonly bytes: number;
 }
 
 async function encodeProduce({ acks, timeout, compression, topicData }: ProduceAsk): Promise<Encoded> {
-  const parts: Buffer[] = [int(-1, 2), int(acks, 2), int(timeout, 4), int(topicData.length, 4)];
+  const noTransaction = int(-1, 2);
+  const parts: Buffer[] = [noTransaction, int(acks, 2), int(timeout, 4), int(topicData.length, 4)];
   for (const { topic, partitions } of topicData) {
     parts.push(int(Buffer.byteLength(topic), 2), Buffer.from(topic), int(partitions.length, 4));
     for (const { partition, messages } of partitions) {
@@ -63,7 +65,8 @@ async function encodeProduce({ acks, timeout, compression, topicData }: ProduceA
 async function encodeBatch(messages: readonly Message[], compression: CompressionTypes): Promise<Buffer> {
   const now = Date.now();
   const times = messages.map(({ timestamp }) => (timestamp ? Number(timestamp) : now));
-  const [first, last] = [Math.min(...times), Math.max(...times)];
+  const first = times.reduce((one, other) => Math.min(one, other), Infinity);
+  const last = times.reduce((one, other) => Math.max(one, other), -Infinity);
   const counted = messages.map((message, at) => countRecord(message, at, (times[at] ?? now) - first));
   const isZipped = compression === CompressionTypes.GZIP;
   const room = counted.reduce((sum, { bytes }) => sum + varintBytes(bytes) + bytes, 0);
