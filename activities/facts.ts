@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Config } from '../src/config';
+import type { Hint } from '../src/facts/hint';
 import type { Queryable } from '../src/facts/postgres';
 import { factsOfMany, mailOf } from '../src/facts/read';
 import { keyOfTelling, tellFacts, type Telling } from '../src/facts/tell';
@@ -15,7 +16,7 @@ export interface FactDeps {
   readonly db: Queryable;
   readonly temporal: Client;
   /** Called after facts were stored, so that the relay need not wait for its next look. */
-  readonly hint: () => void;
+  readonly hint: Hint;
 }
 
 /** Half of the 2 MiB at which a Temporal server terminates the workflow of a local activity's answer. */

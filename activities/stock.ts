@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { Hint } from '../src/facts/hint';
 import { order } from '../workflows/order/definition';
 import type { OrderFact, OrderReason, OrderState } from '../workflows/order/lifecycle';
 import type { Placed } from '../workflows/kernel/lifecycle';
@@ -27,7 +28,7 @@ export interface StockActivities {
   closeOrders(requests: readonly ReasonedTelling[]): Promise<Recorded[]>;
 }
 
-export function stockActivities(deps: { readonly db: Pool; readonly hint: () => void }): StockActivities {
+export function stockActivities(deps: { readonly db: Pool; readonly hint: Hint }): StockActivities {
   return {
     reserveStock: (requests) => tellEffects(deps, order, requests, reserving),
     releaseStock: (requests) => tellEffects(deps, order, requests, releasing),

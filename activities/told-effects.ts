@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
+import type { Hint } from '../src/facts/hint';
 import { isDataFault, withoutDeadlock, type Queryable } from '../src/facts/postgres';
-import { insertFacts, keyOfTelling } from '../src/facts/tell';
+import { insertFacts, keyOfTelling, urgencyOf, type Telling as Stored } from '../src/facts/tell';
 import { inTransaction } from '../src/facts/transaction';
 import type { Domain } from '../workflows/kernel/definition';
 import type { Fact } from '../workflows/kernel/fact';
@@ -17,9 +18,9 @@ export interface ToldEffect<Request, Decision extends { readonly fact: Fact }> {
   make(tx: Queryable, decisions: readonly Decision[]): Promise<void>;
 }
 
-/** What became of a batch: the facts that were stored, and why others never can be; by `keyOfTelling`. */
+/** What became of a batch: what was stored, and why others never can be; by `keyOfTelling`. */
 interface Outcome {
-  readonly stored: ReadonlyMap<string, Fact>;
+  readonly stored: ReadonlyMap<string, Stored>;
   readonly refused: ReadonlyMap<string, string>;
 }
 
@@ -32,21 +33,21 @@ type Asking = Telling<Placed<AnyState>>;
  * @throws what is nobody's own fault; calling again is safe, because whoever was told is then only answered.
  */
 export async function tellEffects<Request extends Asking, Decision extends { readonly fact: Fact }>(
-  { db, hint }: { readonly db: Pool; readonly hint: () => void }, domain: Domain, requests: readonly Request[], effect: ToldEffect<Request, Decision>,
+  { db, hint }: { readonly db: Pool; readonly hint: Hint }, domain: Domain, requests: readonly Request[], effect: ToldEffect<Request, Decision>,
 ): Promise<Recorded[]> {
   const [firsts, later] = onePerStory(requests);
   const lost = await refill(db, domain, firsts);
   const round = lost.size === 0 ? firsts : firsts.filter(({ id }) => !lost.has(id));
   const { stored, refused } = await tellBatch(db, domain, round, effect);
-  if (stored.size > 0) hint();
+  if (stored.size > 0) hint(urgencyOf(domain, [...stored.values()]));
 
   const missed = round.filter((request) => !stored.has(keyOf(request)) && !refused.has(keyOf(request)));
   const instead = await storedInstead(db, domain, missed);
   const answers = firsts.map((request): Recorded => {
     const { id, version } = request;
     if (lost.has(id)) return { id, version, outcome: 'lost' };
-    const fact = stored.get(keyOf(request));
-    if (fact) return { id, version, outcome: 'told', facts: [bare(fact)] };
+    const telling = stored.get(keyOf(request));
+    if (telling) return { id, version, outcome: 'told', facts: [bare(telling.fact)] };
     const reason = refused.get(keyOf(request));
     if (reason) return { id, version, outcome: 'refused', reason };
     return instead.get(id) ?? { id, version, outcome: 'lacking', has: 0 };
@@ -86,17 +87,17 @@ class OthersTold extends Error {
 
 async function tellAll<Request extends Asking, Decision extends { readonly fact: Fact }>(
   tx: Queryable, domain: Domain, requests: readonly Request[], effect: ToldEffect<Request, Decision>,
-): Promise<ReadonlyMap<string, Fact>> {
+): Promise<ReadonlyMap<string, Stored>> {
   const decisions = await effect.decide(tx, requests);
   const tellings = requests.map((request, index) => tellingOf(domain, request, decisions[index]?.fact));
   const stored = await insertFacts(tx, domain, tellings);
   if (stored.size === 0) return new Map();
   if (stored.size < requests.length) throw new OthersTold(stored);
   await effect.make(tx, decisions);
-  return new Map(tellings.map((telling) => [keyOfTelling(telling), telling.fact]));
+  return new Map(tellings.map((telling) => [keyOfTelling(telling), telling]));
 }
 
-function tellingOf({ lifecycle }: Domain, { id, before, causedBy }: Asking, fact: Fact | undefined) {
+function tellingOf({ lifecycle }: Domain, { id, before, causedBy }: Asking, fact: Fact | undefined): Stored {
   if (!fact) throw new Error(`nothing was decided for ${id}`);
   return { id, fact, after: fold(lifecycle, [fact], before), ...(causedBy && { causedBy }) };
 }

@@ -6,7 +6,8 @@ import { FazendaError } from '../src/errors';
 import { migrate } from '../src/facts/migrate';
 import { openPool } from '../src/facts/postgres';
 import { SHARDS } from '../src/facts/schema';
-import { tellFacts } from '../src/facts/tell';
+import type { Urgency } from '../src/facts/hint';
+import { tellFacts, type Telling } from '../src/facts/tell';
 import type { OutgoingRecord, Producer } from '../src/kafka/port';
 import { openProducer } from '../src/kafka/producer';
 import { createTopics } from '../src/kafka/topics';
@@ -14,6 +15,7 @@ import { openLog } from '../src/log';
 import { publishPending, wavesOf } from '../src/relay/publish';
 import { openRelay, type Relay } from '../src/relay/relay';
 import { content } from '../workflows/content/definition';
+import { fold } from '../workflows/kernel/lifecycle';
 import type { ContentFact } from '../workflows/content/lifecycle';
 import { ownDatabase } from './setup/database';
 import { rawRecordsOn } from './setup/raw-records';
@@ -167,21 +169,25 @@ test('what the broker acknowledged is not sent again because something behind it
   expect(log.map(({ headers }) => Number(headers.ce_sequence))).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
-test('a lone fact wakes the relays by its own statement, several by one hint, and one that came by its topic wakes nobody', async () => {
+test('a lone fact that is urgent wakes the relays by its own statement, others by a hint, and one that came by its topic wakes nobody', async () => {
   const listener = new PgClient({ connectionString: config.DATABASE_URL.reveal() });
   await listener.connect();
-  let [woken, hinted] = [0, 0];
+  let woken = 0;
+  const hinted: (Urgency | undefined)[] = [];
   listener.on('notification', () => (woken += 1));
   await listener.query('LISTEN facts');
-  const first = (origin?: string) => ({ ...tellingsOf(randomUUID(), storyOf(randomUUID()))[0]!, ...(origin && { origin }) });
-  const hint = () => void (hinted += 1);
+  const first = (more: Partial<Telling> = {}): Telling => ({ ...tellingsOf(randomUUID(), storyOf())[0]!, ...more });
+  const last = (): Telling => first({ after: fold(content.lifecycle, storyOf()) });
+  const hint = (urgency?: Urgency) => void hinted.push(urgency);
   try {
-    await tellFacts(db, content, [first()], hint);
+    await tellFacts(db, content, [last()], hint);
     await until(() => woken === 1, 'the relays are woken');
-    await tellFacts(db, content, [first('task.created/3/14')], hint);
+    await tellFacts(db, content, [first({ origin: 'task.created/3/14' })], hint);
+    await tellFacts(db, content, [first()], hint);
     await tellFacts(db, content, [first(), first()], hint);
+    await tellFacts(db, content, [first(), last()], hint);
     await listener.query('SELECT 1');
-    expect([woken, hinted]).toEqual([1, 1]);
+    expect([woken, hinted]).toEqual([1, ['carried', 'soon', 'soon', 'now']]);
   } finally {
     await listener.end();
   }
@@ -253,14 +259,17 @@ test('a fact that came in by its own topic is never written there again; those a
   expect(await unpublished()).toBe(0);
 });
 
-test('a wave holds one fact of an aggregate at most, and waves keep every aggregate’s order', () => {
-  const fact = fc.record({ domain: fc.constantFrom('a', 'b'), id: fc.constantFrom('1', '2', '3') });
+test('a wave holds facts of an aggregate for one topic at most, and waves keep every aggregate’s order', () => {
+  const fact = fc.record({ domain: fc.constantFrom('a', 'b'), id: fc.constantFrom('1', '2', '3'), topic: fc.constantFrom('x', 'y') });
   fc.assert(
     fc.property(fc.array(fact, { maxLength: 60 }), (facts) => {
       const numbered = facts.map((one, seq) => ({ ...one, seq }));
       const waves = wavesOf(numbered);
       expect(waves.flat().map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(numbered.map(({ seq }) => seq));
-      for (const wave of waves) expect(new Set(wave.map(({ domain, id }) => `${domain}/${id}`)).size).toBe(wave.length);
+      for (const wave of waves) {
+        const topics = new Set(wave.map(({ domain, id, topic }) => `${domain}/${id}/${topic}`));
+        expect(topics.size).toBe(new Set(wave.map(({ domain, id }) => `${domain}/${id}`)).size);
+      }
       for (const { domain, id } of facts) {
         const own = waves.flat().filter((one) => one.domain === domain && one.id === id).map(({ seq }) => seq);
         expect(own).toEqual([...own].sort((a, b) => a - b));
@@ -268,4 +277,9 @@ test('a wave holds one fact of an aggregate at most, and waves keep every aggreg
     }),
     { numRuns: 200 },
   );
+});
+
+test('facts of one topic do not wait for each other', () => {
+  const facts = ['x', 'x', 'y', 'x'].map((topic, seq) => ({ domain: 'a', id: '1', topic, seq }));
+  expect(wavesOf(facts).map((wave) => wave.map(({ seq }) => seq))).toEqual([[0, 1], [2], [3]]);
 });

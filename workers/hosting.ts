@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { createActivities, type Activities } from '../activities';
 import { textOf } from '../src/errors';
-import { openHint } from '../src/facts/hint';
+import { openHint, type Hint } from '../src/facts/hint';
 import { openPool } from '../src/facts/postgres';
 import { KnownStories } from '../src/logging/known-stories';
 import { labelProcess, serveMetrics } from '../src/metrics';
@@ -15,7 +15,7 @@ import type { Worker } from '@temporalio/worker';
 /** What every process that runs stories or their effects has open. */
 export interface Host extends Temporal {
   readonly db: Pool;
-  readonly hint: () => void;
+  readonly hint: Hint;
   readonly activities: Activities;
 }
 

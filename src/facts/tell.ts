@@ -1,7 +1,7 @@
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Fact } from '../../workflows/kernel/fact';
 import type { Placed, AnyState } from '../../workflows/kernel/lifecycle';
-import { HINT_CHANNEL } from './hint';
+import { HINT_CHANNEL, type Hint } from './hint';
 import { factId } from './identity';
 import { isDataFault, withoutDeadlock, type Prepared, type Queryable } from './postgres';
 
@@ -36,16 +36,17 @@ export function keyOfTelling({ id, fact }: Pick<Telling, 'id'> & { fact: Pick<Fa
  * behind its stored predecessor, and only if its version is free: the first writer wins, for ever.
  * At most one fact of an aggregate a call. A batch that fails for somebody's data is split until the
  * culprit stands alone.
- * @param hint called after facts were stored that a relay has to publish. A lone one takes the hint along in its statement,
- *   which spares a round trip; where many are told, that would undo the group commit (`openHint`).
+ * @param hint called after facts were stored that a relay has to publish. A lone one that is urgent takes the hint along in
+ *   its statement, which spares a round trip; where many are told, that would undo the group commit (`openHint`).
  */
-export async function tellFacts(db: Queryable, domain: Domain, tellings: readonly Telling[], hint?: () => void): Promise<Told> {
+export async function tellFacts(db: Queryable, domain: Domain, tellings: readonly Telling[], hint?: Hint): Promise<Told> {
   if (tellings.length === 0) return { stored: new Set(), refused: new Map() };
   try {
     const due = hint !== undefined && tellings.some(({ origin }) => origin === undefined);
-    const carried = due && tellings.length === 1;
+    const urgency = urgencyOf(domain, tellings);
+    const carried = due && urgency === 'now' && tellings.length === 1;
     const stored = await withoutDeadlock(() => insertFacts(db, domain, tellings, carried));
-    if (due && !carried && stored.size > 0) hint();
+    if (due && stored.size > 0) hint(carried ? 'carried' : urgency);
     return { stored, refused: new Map() };
   } catch (thrown) {
     if (!isDataFault(thrown)) throw thrown;
@@ -61,6 +62,11 @@ export async function tellFacts(db: Queryable, domain: Domain, tellings: readonl
       refused: new Map([...left.refused, ...right.refused]),
     };
   }
+}
+
+/** A story that works tells its next fact in a moment; for one that waits or is over, somebody may be waiting. */
+export function urgencyOf({ lifecycle }: Domain, tellings: readonly Telling[]): 'now' | 'soon' {
+  return tellings.every(({ after }) => after && lifecycle.phase(after) === 'working') ? 'soon' : 'now';
 }
 
 /**

@@ -5,6 +5,7 @@ import { beginning, fold } from '../../workflows/kernel/lifecycle';
 import type { Config } from '../config';
 import { withoutDeadlock, type Queryable } from '../facts/postgres';
 import { factsOfMany, lastVersions, withMail, type StoredFact } from '../facts/read';
+import type { Hint } from '../facts/hint';
 import { keyOfTelling, tellFacts, type Telling, type Told } from '../facts/tell';
 import { grouped } from '../grouped';
 import { inTurn } from '../in-turn';
@@ -18,7 +19,7 @@ export interface AdmitDeps {
   readonly db: Queryable;
   readonly temporal: Client;
   /** Called after facts were stored, so that the relay need not wait for its next look. */
-  readonly hint: () => void;
+  readonly hint: Hint;
   /** How stories are brought on their way; by default each in a workflow of its own. */
   readonly start?: StartStories;
   /** How first facts are stored; by default each chunk's by themselves. */
@@ -41,7 +42,7 @@ const STARTS_AT_ONCE = 32;
 const FIRST_FACTS_MAX = 1_000;
 
 /** First facts of all partitions together: a fetch brings a few records of each, and a statement costs more than a fact. */
-export function tellTogether(db: Queryable, hint: () => void): TellFirst {
+export function tellTogether(db: Queryable, hint: Hint): TellFirst {
   const byDomain = new Map<string, (tellings: readonly Telling[]) => Promise<ToldFirst>>();
   return (domain, tellings) => {
     if (tellings.length === 0) return tellFirst(db, domain, tellings, hint);
@@ -55,7 +56,7 @@ export function tellTogether(db: Queryable, hint: () => void): TellFirst {
  * Stores first facts, and only then, in a new statement, looks for mail: of a mail and a create that cross at least one
  * side sees the other, as `admitMail` has it.
  */
-async function tellFirst(db: Queryable, domain: Domain, tellings: readonly Telling[], hint: () => void): Promise<ToldFirst> {
+async function tellFirst(db: Queryable, domain: Domain, tellings: readonly Telling[], hint: Hint): Promise<ToldFirst> {
   const told = await tellFacts(db, domain, tellings, hint);
   const stored = tellings.filter((one) => told.stored.has(keyOfTelling(one))).map(({ id }) => id);
   return { ...told, mailed: await withMail(db, domain.name, stored) };

@@ -28,9 +28,10 @@ const NEXT = {
  * Never by a cursor over `seq`: transactions do not commit in the order of their numbers, and a cursor
  * would pass by a fact that commits late. The partial index holds exactly what is still to do.
  *
- * In the order of each aggregate: a batch is sent in waves, of which each holds one fact of an aggregate
- * at most, and a wave begins when the one before it is acknowledged. If the relay dies in between, facts
- * are sent again with the same id and the same bytes.
+ * In the order of each aggregate: a batch is sent in waves, of which each holds facts of an aggregate for one topic
+ * only, and a wave begins when the one before it is acknowledged. Facts of one topic need not wait for each other: they
+ * have one key, so one partition, which takes them in the order of the request or takes none. If the relay dies in
+ * between, facts are sent again with the same id and the same bytes.
  * @param unmarked facts that were acknowledged and are not marked yet, by `seq`: those of the look before are marked now,
  *   and a few of this one are left for the next. Without it, all are marked at once.
  */
@@ -76,13 +77,14 @@ export function recordOfFact(fact: StoredFact, formats: WireFormats): OutgoingRe
  * Facts come in the order of `seq`, which is the order of versions within an aggregate: a version is
  * inserted only after the one before it was committed, and so takes a later number.
  */
-export function wavesOf<F extends { domain: string; id: string }>(facts: readonly F[]): F[][] {
-  const seen = new Map<string, number>();
+export function wavesOf<F extends { domain: string; id: string; topic: string }>(facts: readonly F[]): F[][] {
+  const last = new Map<string, { wave: number; topic: string }>();
   const waves: F[][] = [];
   for (const fact of facts) {
     const key = `${fact.domain}/${fact.id}`;
-    const wave = seen.get(key) ?? 0;
-    seen.set(key, wave + 1);
+    const before = last.get(key);
+    const wave = !before ? 0 : before.topic === fact.topic ? before.wave : before.wave + 1;
+    last.set(key, { wave, topic: fact.topic });
     (waves[wave] ??= []).push(fact);
   }
   return waves;
