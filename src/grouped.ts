@@ -8,10 +8,11 @@ interface Call<Item, Result> {
  * One call for many callers, as a group commit has it: what is asked while a call is under way goes out together in
  * the next. A lone caller waits for nobody. Whatever comes of the call, an answer or a fault, is for each who was in it.
  * @param most items of one call; a caller who brings more is alone in his
+ * @param restMs from the end of a call to the beginning of the next, at least; who comes after that waits for nobody
  * @param keyOf two items of one key never share a call: the later one's caller waits for the next
  */
 export function grouped<Item, Result>(
-  call: (items: readonly Item[]) => Promise<Result>, { most = Infinity, keyOf }: { readonly most?: number; readonly keyOf?: (item: Item) => string } = {},
+  call: (items: readonly Item[]) => Promise<Result>, { most = Infinity, restMs = 0, keyOf }: { readonly most?: number; readonly restMs?: number; readonly keyOf?: (item: Item) => string } = {},
 ): (items: readonly Item[]) => Promise<Result> {
   let waiting: Call<Item, Result>[] = [];
   let busy = false;
@@ -26,6 +27,7 @@ export function grouped<Item, Result>(
       } catch (thrown) {
         for (const { reject } of together) reject(thrown);
       }
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
     }
     busy = false;
   }

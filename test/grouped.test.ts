@@ -10,6 +10,7 @@ interface Call {
 
 let calls: Call[] = [];
 beforeEach(() => (calls = []));
+afterEach(() => void jest.useRealTimers());
 
 const open = (options?: Parameters<typeof grouped<string, string>>[1]) =>
   grouped<string, string>((items) => new Promise((resolve, reject) => calls.push({ items, end: () => resolve(items.join()), fail: reject })), options);
@@ -46,6 +47,24 @@ test('two items of one key are never in one call, and nobody overtakes the one w
   }
   await Promise.all(answers);
   expect(calls.map((call) => call.items)).toEqual([['x'], ['a'], ['a', 'b', 'c']]);
+});
+
+test('after a call there is a rest, and who comes in it goes together behind it; who comes later goes at once', async () => {
+  jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+  const ask = open({ restMs: 100 });
+  void ask(['a']);
+  calls[0]!.end();
+  await settle();
+  void ask(['b']);
+  void ask(['c']);
+  await jest.advanceTimersByTimeAsync(99);
+  expect(calls.length).toBe(1);
+  await jest.advanceTimersByTimeAsync(1);
+  expect(calls.map((call) => call.items)).toEqual([['a'], ['b', 'c']]);
+  calls[1]!.end();
+  await jest.advanceTimersByTimeAsync(100);
+  void ask(['d']);
+  expect(calls[2]!.items).toEqual(['d']);
 });
 
 test('a call has no more items than it may, unless one caller brings more', async () => {
