@@ -1,5 +1,6 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
+import { Endings } from '../src/temporal/endings';
 import { workflowBundle } from './setup/compiled';
 import { parseHistory, recordedHistories, textOfHistory as textOf } from './setup/history-file';
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
   codePath = await workflowBundle();
 }, 120_000);
 
-const replay = (text: string) => Worker.runReplayHistory({ workflowBundle: { codePath } }, parseHistory(text), 'content/replayed');
+const replay = (text: string) => Worker.runReplayHistory({ workflowBundle: { codePath }, sinks: new Endings().sinks }, parseHistory(text), 'content/replayed');
 
 /** What the workflow answered when it was recorded. */
 function resultOf(text: string): unknown {

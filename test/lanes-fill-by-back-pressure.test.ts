@@ -1,9 +1,11 @@
 import type { Client } from '@temporalio/client';
 import type { TypedSearchAttributes } from '@temporalio/common';
+import type { WorkflowInfo } from '@temporalio/workflow';
 import { readConfig } from '../src/config';
 import { factId } from '../src/facts/identity';
 import { openLanes, type StartStories } from '../src/ingress/lanes';
 import { openLog } from '../src/log';
+import { Endings } from '../src/temporal/endings';
 import type { Domain } from '../workflows/kernel/definition';
 import { order } from '../workflows/order/definition';
 import { until } from './setup/until';
@@ -20,10 +22,14 @@ interface Started {
   /** Who is aboard, by search attribute. */
   readonly lists: readonly (readonly string[])[];
   end(): void;
+  /** How often somebody asked Temporal for its end. */
+  asked: number;
 }
 
 let started: Started[] = [];
 let refusal: Error | undefined;
+let eagerlyStarted = false;
+let endings: Endings;
 const temporal = Object.assign(Object.create(null) as Client, {
   workflow: {
     async start(name: string, { workflowId, args, typedSearchAttributes }: { workflowId: string; args: [string | string[]]; typedSearchAttributes: TypedSearchAttributes }) {
@@ -32,8 +38,9 @@ const temporal = Object.assign(Object.create(null) as Client, {
       let end = () => {};
       const ended = new Promise<void>((resolve) => (end = resolve));
       const lists = typedSearchAttributes.getAll().map(({ value }) => [value].flat().map(String));
-      started.push({ name, workflowId, ids: [args[0]].flat(), lists, end });
-      return { result: () => ended };
+      const one = { name, workflowId, ids: [args[0]].flat(), lists, end, asked: 0 };
+      started.push(one);
+      return { eagerlyStarted, result: () => ((one.asked += 1), ended) };
     },
   },
 });
@@ -43,7 +50,7 @@ const startAlone: StartStories = async (_domain, stories) => void alone.push(...
 
 function open(env: Record<string, string> = {}): (ids: readonly string[], domain?: Domain) => Promise<void> {
   const config = readConfig({ LANES_OPEN_MAX: '2', LOG_LEVEL: 'silent', ...env });
-  const start = openLanes({ config, temporal, log: openLog(config, 'lanes') }, startAlone);
+  const start = openLanes({ config, temporal, log: openLog(config, 'lanes'), endings }, startAlone);
   return (ids, domain = order) => start(domain, ids.map((id) => ({ id, data: { itemsCount: 1, total: 1, clientId: 'c' }, correlationId: id })));
 }
 
@@ -55,6 +62,8 @@ beforeEach(() => {
   started = [];
   alone.length = 0;
   refusal = undefined;
+  eagerlyStarted = false;
+  endings = new Endings();
 });
 
 test('a story that comes alone is the workflow named after its aggregate, at once', async () => {
@@ -162,6 +171,31 @@ test('a workflow that does not end gives its place free after a while', async ()
   await board(['waits for a person']);
   await board(['next']);
   expect(sizes()).toEqual([1, 1]);
+});
+
+const endsHere = (workflowId: string) => void endings.sinks.stories.over.fn({ workflowId } as WorkflowInfo);
+
+test('a story that runs in this process gives its place free as it ends here, and nobody asks Temporal', async () => {
+  jest.useFakeTimers();
+  eagerlyStarted = true;
+  const board = open({ LANES_OPEN_MAX: '1' });
+  await board(['a']);
+  const next = board(['b']);
+  endsHere('order/another');
+  await jest.advanceTimersByTimeAsync(900);
+  expect(sizes()).toEqual([1]);
+  endsHere('order/a');
+  await next;
+  expect(started.map(({ ids: aboard, asked }) => [aboard, asked])).toEqual([[['a'], 0], [['b'], 0]]);
+});
+
+test('of one that some other process runs, and of a lane of many, Temporal is asked', async () => {
+  const board = open();
+  await board(['elsewhere']);
+  eagerlyStarted = true;
+  await board(['many', 'of them']);
+  endsHere('order/elsewhere');
+  expect(started.map(({ asked }) => asked)).toEqual([1, 1]);
 });
 
 test('a domain without lanes, and an installation that wants none, gives every story its own workflow', async () => {

@@ -6,6 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { Kafka, logLevel, type Message } from 'kafkajs';
 import { WebSocket } from 'ws';
+import { Endings } from '../src/temporal/endings';
 import { workflowBundle } from './setup/compiled';
 import { openOtlpSink, type OtlpSink, type TakenSpan } from './setup/otlp-sink';
 import { openRoad, type Road } from './setup/road';
@@ -143,7 +144,7 @@ test('a task: one trace from the request to the push of its last fact', async ()
   const history = await handle.fetchHistory();
   await connection.close();
   expect(JSON.stringify(history)).not.toMatch(/_tracer-data|traceparent/);
-  await Worker.runReplayHistory({ workflowBundle: { codePath: await workflowBundle() } }, history, `content/${taskId}`);
+  await Worker.runReplayHistory({ workflowBundle: { codePath: await workflowBundle() }, sinks: new Endings().sinks }, history, `content/${taskId}`);
 }, 90_000);
 
 test('an order: down to the letter about it', async () => {

@@ -12,6 +12,7 @@ import { deadLetterOf } from './deadletters';
 import { Gate } from './gate';
 import { openLanes } from './lanes';
 import { sortRecord, type Sorted } from './sort';
+import type { Endings } from '../temporal/endings';
 import { inIngressSpans } from '../tracing/admitted';
 
 /**
@@ -28,6 +29,8 @@ export interface IngressDeps extends AdmitDeps {
   readonly log: Logger;
   readonly producer: Producer;
   readonly fail: (reason: unknown) => void;
+  /** Stories that end in this process; without it Temporal is asked for the end of each. */
+  readonly endings?: Endings;
   /** Reads the records; by default one of its own. */
   readonly codec?: Codec;
 }

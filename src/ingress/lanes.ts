@@ -2,9 +2,11 @@ import type { Client } from '@temporalio/client';
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Config } from '../config';
 import { textOf } from '../errors';
+import { workflowId } from '../facts/identity';
 import type { Logger } from '../log';
 import { lanesOpen, lanesStarted } from '../metrics';
 import { ABOARD_MAX } from '../temporal/attributes';
+import type { Endings } from '../temporal/endings';
 import { startLane, startOwnWorkflow, type Beginning } from '../temporal/start';
 
 /**
@@ -34,6 +36,8 @@ export interface LaneDeps {
   readonly config: Config;
   readonly temporal: Client;
   readonly log: Logger;
+  /** Stories that end in this process; without it Temporal is asked for the end of each. */
+  readonly endings?: Endings;
 }
 
 interface Passenger {
@@ -112,21 +116,24 @@ class Lanes {
   }
 
   private async run(aboard: readonly Passenger[]): Promise<void> {
-    const { config, temporal, log } = this.deps;
+    const { config, temporal, log, endings } = this.deps;
     const [first, ...others] = aboard;
     if (!first) return;
     const alone = others.length === 0;
+    const here = alone ? endings?.of(workflowId(this.domain.name, first.story.id)) : undefined;
     try {
       const handle = alone
         ? await startOwnWorkflow(temporal, config, this.domain, first.story)
         : await startLane(temporal, config, this.domain, aboard.map(({ story }) => story));
       lanesStarted.observe({ domain: this.domain.name }, aboard.length);
       for (const { boarded } of aboard) for (const { resolve } of boarded) resolve();
-      await endOf(handle, alone ? ALONE_HOLD_MS : LANE_HOLD_MS);
+      await endOf(here && handle.eagerlyStarted ? here.over : handle.result(), alone ? ALONE_HOLD_MS : LANE_HOLD_MS);
     } catch (thrown) {
       // Before they were aboard it is theirs to know. After, it is a lane's bad end, and its stories are swept up.
       for (const { boarded } of aboard) for (const { reject } of boarded) reject(thrown);
       log.debug({ cause: textOf(thrown), domain: this.domain.name, stories: aboard.length }, 'a lane ended badly');
+    } finally {
+      here?.forget();
     }
   }
 }
@@ -136,10 +143,9 @@ function laneSizeOf(config: Config, { laneSizeMax, lane }: Domain): number {
   return lane === undefined ? 1 : Math.min(laneSizeMax, config.LANE_SIZE_MAX, ABOARD_MAX);
 }
 
-async function endOf(handle: { result(): Promise<unknown> }, limitMs: number): Promise<void> {
+async function endOf(ended: Promise<unknown>, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs).unref()));
-  const ended = handle.result();
   // What comes of it after the limit is nobody's any more; without this it would count as unhandled.
   ended.catch(() => undefined);
   try {

@@ -9,6 +9,8 @@ import type { Begun } from '../../workflows/kernel/recording';
 
 /** A workflow that was started, as far as whoever started it may want to know. */
 export interface Running {
+  /** Its first task is in the hands of a worker of this very process. */
+  readonly eagerlyStarted: boolean;
   result(): Promise<unknown>;
 }
 

@@ -5,6 +5,7 @@ import type { Logger } from '../log';
 import type { KnownStories } from '../logging/known-stories';
 import { temporalLog } from '../logging/temporal';
 import { converterOf } from './converter';
+import { Endings } from './endings';
 
 /** Where workflows come from: built ahead by the start, or bundled now (tests). */
 function workflowSource(config: Config): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'> {
@@ -21,9 +22,12 @@ export function installRuntime(log: Logger, metrics?: TelemetryOptions['metrics'
   });
 }
 
-/** Runs workflows and their local activities. */
+/**
+ * Runs workflows and their local activities.
+ * @param endings hears of the stories that end here
+ */
 export function openWorkflowWorker(
-  config: Config, connection: NativeConnection, activities: Activities,
+  config: Config, connection: NativeConnection, activities: Activities, endings = new Endings(),
 ): Promise<Worker> {
   return Worker.create({
     connection,
@@ -32,6 +36,7 @@ export function openWorkflowWorker(
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     ...workflowSource(config),
     activities,
+    sinks: endings.sinks,
     maxCachedWorkflows: 1_000,
     maxConcurrentWorkflowTaskExecutions: 100,
     maxConcurrentLocalActivityExecutions: 200,

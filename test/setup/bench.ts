@@ -13,6 +13,7 @@ import { admitMail, admitStarts } from '../../src/ingress/admit';
 import { openLog } from '../../src/log';
 import { openObjectStore } from '../../src/storage/s3';
 import { connectTemporal } from '../../src/temporal/connect';
+import { Endings } from '../../src/temporal/endings';
 import { installRuntime, openActivityWorker, openWorkflowWorker } from '../../src/temporal/worker';
 import { content } from '../../workflows/content/definition';
 import { GENERATOR_QUEUE } from '../../workflows/content/queue';
@@ -30,6 +31,8 @@ export interface Bench {
   readonly client: Client;
   readonly connection: NativeConnection;
   readonly activities: Activities;
+  /** Of the stories that its workers run. */
+  readonly endings: Endings;
   /** A workflow worker and an agent; `around` may change what an activity does. */
   startWorkers(around?: Around): Promise<{ stop(): Promise<void> }>;
   /** Tells fact 1 and starts the story, as the door does. */
@@ -67,14 +70,15 @@ async function openOn(env: Record<string, string>, db: Pool, payments: PaymentPr
   const { connection, client } = await connectTemporal(config);
   const activities = createActivities({ config, db, store, payments, temporal: client, hint: () => undefined });
   const deps = { config, db, temporal: client, hint: () => undefined };
+  const endings = new Endings();
 
   const facts = (id: string) => factsFrom(db, content.name, id);
   return {
-    config, env: own, db, client, connection, activities, facts,
+    config, env: own, db, client, connection, activities, endings, facts,
     async startWorkers(around) {
       const used = around ? wrapped(activities, around) : activities;
       const workers = await Promise.all([
-        openWorkflowWorker(config, connection, used),
+        openWorkflowWorker(config, connection, used, endings),
         openActivityWorker(config, connection, { generateDraft: used.generateDraft }, { name: GENERATOR_QUEUE, capacity: 10, perSecondMax: 1_000 }),
       ]);
       const running = workers.map((worker) => worker.run());

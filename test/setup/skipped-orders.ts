@@ -5,6 +5,7 @@ import { Worker } from '@temporalio/worker';
 import type { PaymentActivities } from '../../activities/payments';
 import type { StockActivities } from '../../activities/stock';
 import { workflowId } from '../../src/facts/identity';
+import { Endings } from '../../src/temporal/endings';
 import { mailUpdate } from '../../workflows/kernel/carry';
 import type { Verdict } from '../../workflows/kernel/lifecycle';
 import type { RecordingActivities } from '../../workflows/kernel/recording';
@@ -47,7 +48,7 @@ export async function openSkippedOrders(): Promise<SkippedOrders> {
   const { environment, codePath } = await openSkippedServer();
   const storesOf = new Map<string, FakeOrderActivities>();
   const worker = await Worker.create({
-    connection: environment.nativeConnection, taskQueue: QUEUE, workflowBundle: { codePath }, activities: activitiesOf(storesOf),
+    connection: environment.nativeConnection, taskQueue: QUEUE, workflowBundle: { codePath }, activities: activitiesOf(storesOf), sinks: new Endings().sinks,
   });
   const running = worker.run();
   return {

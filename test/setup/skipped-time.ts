@@ -3,6 +3,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { workflowId } from '../../src/facts/identity';
+import { Endings } from '../../src/temporal/endings';
 import { content } from '../../workflows/content/definition';
 import type { ContentFact } from '../../workflows/content/lifecycle';
 import { GENERATOR_QUEUE } from '../../workflows/content/queue';
@@ -59,7 +60,7 @@ function openStory(environment: TestWorkflowEnvironment, codePath: string, id: s
     id, stores,
     async start() {
       workers = await Promise.all([
-        Worker.create({ connection, taskQueue: QUEUE, workflowBundle: { codePath }, activities: { ...stores } }),
+        Worker.create({ connection, taskQueue: QUEUE, workflowBundle: { codePath }, activities: { ...stores }, sinks: new Endings().sinks }),
         Worker.create({ connection, taskQueue: GENERATOR_QUEUE, activities: { generateDraft: stores.generateDraft }, maxHeartbeatThrottleInterval: '50ms' }),
       ]);
       running = workers.map((worker) => worker.run());

@@ -1,4 +1,4 @@
-import { allHandlersFinished, condition, defineQuery, defineSignal, defineUpdate, log, setHandler } from '@temporalio/workflow';
+import { allHandlersFinished, condition, defineQuery, defineSignal, defineUpdate, log, proxySinks, setHandler, type Sinks } from '@temporalio/workflow';
 import type { Fact, Mail } from './fact';
 import { Journey, local, StoryLeft } from './journey';
 import { beginning, type AnyState, type Lifecycle, type Placed, type Verdict } from './lifecycle';
@@ -20,6 +20,15 @@ export const stateQuery = defineQuery<Placed<AnyState> | null>(STATE_QUERY);
 
 /** How long an update waits for its story. Source: CONTRACTS §7, "PAGO waits up to 10 s for its outcome". */
 export const ANSWER_WITHIN_MS = 10_000;
+
+/** What is said to the process that runs a story, and is in no history. */
+export interface StorySinks extends Sinks {
+  stories: {
+    /** The workflow named after an aggregate is about to end well. */
+    over(): void;
+  };
+}
+const { stories } = proxySinks<StorySinks>();
 
 /** What a finished workflow shows as its result. */
 export interface Ending {
@@ -58,6 +67,7 @@ export async function carryOne<State extends AnyState, F extends Fact, Limits, M
   // An id without a first fact has no story; whoever started it by hand is told so by the result.
   if (journey.state.version > 0) await story(journey);
   await condition(allHandlersFinished);
+  stories.over();
   return { status: journey.state.status, version: journey.state.version };
 }
 
