@@ -51,8 +51,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       readUncommitted: false,
     });
     consumer = built;
-    const commit = grouped((done: readonly TopicPartitionOffset[]) => built.commitOffsets([...done]), { restMs: COMMIT_REST_MS });
-    membership = { commit, lines: new Map() };
+    membership = join(built);
     built.on(built.events.CRASH, ({ payload }) => {
       options.onTrouble?.(payload.error);
       log.warn({ err: payload.error, group: options.group }, 'the Kafka client crashed');
@@ -61,7 +60,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     const joined = new Promise<void>((resolve) => {
       built.on(built.events.GROUP_JOIN, ({ payload }) => {
         watchdog.assigned(payload.memberAssignment);
-        if (consumer === built) membership = { commit, lines: new Map() };
+        if (consumer === built) membership = join(built);
         resolve();
       });
     });
@@ -81,6 +80,15 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       eachBatch: (payload) => (consumer === built ? takeBatch(payload) : Promise.resolve()),
     });
     await joined;
+  }
+
+  function join(built: KafkajsConsumer): Membership {
+    const lines: Membership['lines'] = new Map();
+    const commit = grouped(async (done: readonly TopicPartitionOffset[]) => {
+      // What was due when the membership ended may be somebody else's by now, who is further than this.
+      if (membership?.lines === lines) await built.commitOffsets([...done]);
+    }, { restMs: COMMIT_REST_MS });
+    return { lines, commit };
   }
 
   async function rebuild(why: string): Promise<void> {
@@ -220,7 +228,10 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
 interface Membership {
   /** By cluster name of the topic and partition. */
   readonly lines: Map<string, PartitionLine>;
-  /** What is done while a commit is under way, or shortly behind it, is committed together: each commit is a record to the broker. */
+  /**
+   * What is done while a commit is under way, or shortly behind it, is committed together: each commit is a record to the
+   * broker. Resolves without one where the membership is over.
+   */
   readonly commit: (offsets: readonly TopicPartitionOffset[]) => Promise<void>;
 }
 
