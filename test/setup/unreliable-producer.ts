@@ -7,7 +7,10 @@ export interface Kept {
   readonly log: OutgoingRecord[];
 }
 
-/** A stand-in for a producer, which is no broker: `answer` says of each record whether it is appended, and of the whole whether it is acknowledged. */
+/**
+ * A stand-in for a producer, which is no broker: `answer` says of each partition's part of a request whether it is appended,
+ * which a broker does with all of it or with none, and of the whole whether it is acknowledged. Each key has a partition here.
+ */
 export function unreliable(
   answer: () => { append: boolean; acknowledge: boolean }, delayMs: () => number = () => 0, log: OutgoingRecord[] = [],
 ): Kept {
@@ -21,9 +24,14 @@ export function unreliable(
     },
     async send(records) {
       await new Promise((resolve) => setTimeout(resolve, delayMs()));
-      const fates = records.map(answer);
-      records.forEach((record, index) => fates[index]?.append && log.push(record));
-      if (!fates.every(({ append, acknowledge }) => append && acknowledge)) throw new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge');
+      const fates = new Map<string, ReturnType<typeof answer>>();
+      for (const record of records) {
+        const part = `${record.topic} ${String(record.key)}`;
+        const fate = fates.get(part) ?? answer();
+        fates.set(part, fate);
+        if (fate.append) log.push(record);
+      }
+      if (![...fates.values()].every(({ append, acknowledge }) => append && acknowledge)) throw new FazendaError('FZ_KAFKA_AWAY', 'the brokers did not acknowledge');
     },
   };
   return { producer, log };
