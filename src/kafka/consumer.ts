@@ -88,7 +88,7 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       // What was due when the membership ended may be somebody else's by now, who is further than this.
       if (membership?.lines === lines) await built.commitOffsets([...done]);
     }, { restMs: COMMIT_REST_MS });
-    return { lines, commit };
+    return { lines, commit, commitsFail: false };
   }
 
   async function rebuild(why: string): Promise<void> {
@@ -140,9 +140,11 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
         // Who has let the next one come is nobody's in this batch any more: what ends the batch does not end him.
         const chunk = { topic, partition: batch.partition, highWatermark: batch.highWatermark, records, stale: () => (hasLet ? moved() : over()), letNext };
         const done = untilDone(chunk, () => line.isFirst(passed));
-        void hold(line.take(messages.length, passed, done), done);
+        const committed = hold(line.take(messages.length, passed, done), done);
         await Promise.race([done, mayCome]);
         if (!hasLet && !(await done)) break;
+        // A rest between commits holds up nobody. While they fail a partition waits, or all that it went on with would come again.
+        if (!hasLet && mine.commitsFail) await Promise.race([committed, ended]);
         resolveOffset(passed);
       }
       if (stopping) await Promise.all(inHand);
@@ -152,7 +154,8 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
     if (lost !== undefined) throw lost;
   }
 
-  function lineOf({ lines, commit }: Membership, topic: string, partition: number): PartitionLine {
+  function lineOf(mine: Membership, topic: string, partition: number): PartitionLine {
+    const { lines, commit } = mine;
     const key = `${topic}/${partition}`;
     const line = lines.get(key) ?? new PartitionLine((passed) => commitUntilMoved({ topic, partition, offset: offsetAfter(passed) }));
     lines.set(key, line);
@@ -163,8 +166,10 @@ export function openConsumer(config: Config, log: Logger, options: ConsumerOptio
       for (let waitMs = BACK_OFF_FIRST_MS; membership?.lines === lines; waitMs = Math.min(waitMs * 2, BACK_OFF_MOST_MS)) {
         try {
           await commit([offset]);
+          mine.commitsFail = false;
           return watchdog.progressed();
         } catch (thrown) {
+          mine.commitsFail = true;
           options.onTrouble?.(thrown);
           const cause = textOf(thrown);
           warnSparingly(log, `${options.group} ${topic} commit ${cause}`, { cause, group: options.group, ...offset, waitMs }, 'an offset is committed later');
@@ -233,6 +238,8 @@ interface Membership {
    * broker. Resolves without one where the membership is over.
    */
   readonly commit: (offsets: readonly TopicPartitionOffset[]) => Promise<void>;
+  /** The last of them was refused, or had no answer. */
+  commitsFail: boolean;
 }
 
 /** Offsets are 64-bit numbers in decimal: JavaScript's own numbers miscount beyond 2^53. */
