@@ -61,7 +61,7 @@ test('two hundred orders ride in lanes of a hundred, and each is told whole', as
   const workers = await bench.startWorkers();
   try {
     const orders = ids(200);
-    await letIn(orders.map((id) => startOf(id)));
+    await letIn(orders.map((id) => startOf(id)), { ...order, laneSizeMax: 100 });
     await over(orders);
     for (const id of orders) expect(await typesOf(id)).toEqual(PAID);
     await until(async () => (await lanes()).length === 2, 'two lanes are listed');

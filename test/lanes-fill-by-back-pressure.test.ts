@@ -104,7 +104,7 @@ test('what waits while all places are taken rides together in the next lane, in 
 
 test('a burst fills lanes to their size, more of them at once than of those that might still fill, but never too many', async () => {
   const board = open();
-  const boarded = board(ids(1_030));
+  const boarded = board(ids(1_030), { ...order, laneSizeMax: 100 });
   await until(() => started.length === 8, 'eight full ones are open');
   let most = 0;
   let ended = 0;

@@ -29,8 +29,8 @@ const amountOf = (data: object) => decimalOf(centsOf(born(data).total) ?? 0);
 export const order = {
   name: 'order',
   workflow: 'orderWorkflow' as const,
-  // The ids aboard are in two lists of 2,048 bytes each: 52 UUIDs a list.
-  laneSizeMax: 100,
+  // As many as a lane can list, nearly: a burst of them costs a third less than in lanes of a hundred.
+  laneSizeMax: 360,
   lane: 'orderLane' as const,
   lifecycle: orderLifecycle,
   topics: {
