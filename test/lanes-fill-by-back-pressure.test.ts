@@ -7,6 +7,8 @@ import { openLanes, type StartStories } from '../src/ingress/lanes';
 import { openLog } from '../src/log';
 import { Endings } from '../src/temporal/endings';
 import type { Domain } from '../workflows/kernel/definition';
+import type { Fact } from '../workflows/kernel/fact';
+import type { Begun } from '../workflows/kernel/recording';
 import { order } from '../workflows/order/definition';
 import { until } from './setup/until';
 
@@ -21,6 +23,8 @@ interface Started {
   readonly ids: readonly string[];
   /** Who is aboard, by search attribute. */
   readonly lists: readonly (readonly string[])[];
+  /** What is handed over, so that it need not be opened. */
+  readonly begun: Begun | undefined;
   end(): void;
   /** How often somebody asked Temporal for its end. */
   asked: number;
@@ -32,13 +36,13 @@ let eagerlyStarted = false;
 let endings: Endings;
 const temporal = Object.assign(Object.create(null) as Client, {
   workflow: {
-    async start(name: string, { workflowId, args, typedSearchAttributes }: { workflowId: string; args: [string | string[]]; typedSearchAttributes: TypedSearchAttributes }) {
+    async start(name: string, { workflowId, args, typedSearchAttributes }: { workflowId: string; args: [string | string[], Begun?]; typedSearchAttributes: TypedSearchAttributes }) {
       await Promise.resolve();
       if (refusal) throw refusal;
       let end = () => {};
       const ended = new Promise<void>((resolve) => (end = resolve));
       const lists = typedSearchAttributes.getAll().map(({ value }) => [value].flat().map(String));
-      const one = { name, workflowId, ids: [args[0]].flat(), lists, end, asked: 0 };
+      const one = { name, workflowId, ids: [args[0]].flat(), lists, begun: args[1], end, asked: 0 };
       started.push(one);
       return { eagerlyStarted, result: () => ((one.asked += 1), ended) };
     },
@@ -48,10 +52,10 @@ const temporal = Object.assign(Object.create(null) as Client, {
 const alone: string[] = [];
 const startAlone: StartStories = async (_domain, stories) => void alone.push(...stories.map(({ id }) => id));
 
-function open(env: Record<string, string> = {}): (ids: readonly string[], domain?: Domain) => Promise<void> {
+function open(env: Record<string, string> = {}): (ids: readonly string[], domain?: Domain, first?: Fact) => Promise<void> {
   const config = readConfig({ LANES_OPEN_MAX: '2', LOG_LEVEL: 'silent', ...env });
   const start = openLanes({ config, temporal, log: openLog(config, 'lanes'), endings }, startAlone);
-  return (ids, domain = order) => start(domain, ids.map((id) => ({ id, data: { itemsCount: 1, total: 1, clientId: 'c' }, correlationId: id })));
+  return (ids, domain = order, first) => start(domain, ids.map((id) => ({ id, data: { itemsCount: 1, total: 1, clientId: 'c' }, correlationId: id, ...(first && { first }) })));
 }
 
 const ids = (count: number, prefix = 'order') => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
@@ -142,6 +146,16 @@ test('no lane is larger than its lists, whatever its domain allows', async () =>
   expect(started.map(({ lists }) => lists.flat().length)).toEqual([362, 362]);
   for (const { end } of started) end();
   await boarded;
+});
+
+test('what is handed over to a lane is half of what a server warns of, at most; its last are opened there', async () => {
+  const first = { type: 'OrderCreated', version: 1, at: '2026-01-01T00:00:00.000Z', data: { note: 'é'.repeat(2_000) } };
+  await open()(ids(100), order, first);
+  const handed = started[0]?.begun?.stories ?? [];
+  expect(handed.map(({ id }) => id)).toEqual(ids(handed.length));
+  // Each is a little over 4,000 bytes.
+  expect(handed.length).toBeGreaterThan(60);
+  expect(Buffer.byteLength(JSON.stringify(handed))).toBeLessThan(256 * 1_024 + 100 * 30);
 });
 
 test('a story that boards twice is aboard once, and both who brought it are told', async () => {
