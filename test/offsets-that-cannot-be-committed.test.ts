@@ -81,8 +81,11 @@ test('what was due when a membership ended is not committed by it: whoever has t
 
   const second = await enter('orders.failed', 'moved', onChunk);
   await until(() => valuesOf(given.slice(2)).includes(2), 'it comes again, and is in hand');
+  const commits = () => asked.flat().filter(({ partition }) => partition === late?.partition);
   release();
   open();
+  await until(() => commits().length > 0, 'it is committed');
+  // A stop waits for all that is in hand, what the membership that is over had included.
   await Promise.all([first.stop(), second.stop()]);
-  expect(asked.flat().filter(({ partition }) => partition === late?.partition)).toHaveLength(1);
+  expect(commits()).toHaveLength(1);
 });

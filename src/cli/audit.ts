@@ -15,11 +15,11 @@ const REPAIRS_MAX = 2;
 /** The broker has this long to answer the first time, ms. */
 const CONNECT_MS = 10_000;
 
-/** `audit`: do all tellers tell the same of every aggregate? Exit code 1 where they do not. Everything may run meanwhile. */
+/** `audit`: do all tellers tell the same of every aggregate? Exit code 1 where they do not, or where it could not be seen yet. Everything may run meanwhile. */
 export function auditCommand(program: Command): void {
   const command = program
     .command('audit')
-    .description('compare what facts, views, topics, Temporal and S3 tell of every aggregate; exit code 1 on any difference')
+    .description('compare what facts, views, topics, Temporal and S3 tell of every aggregate; exit code 1 on any difference, and where one was still moving')
     .argument('[ids...]', 'look at these alone')
     .option('--domain <name...>', 'look at these kinds of aggregates alone')
     .option('--since <instant>', 'only aggregates of which something was told since, ISO 8601')
@@ -41,8 +41,8 @@ export function auditCommand(program: Command): void {
         ledger = await audit(deps, { ...options, range: { ...range, ids: [...new Set(ledger.differences.map(({ id }) => id))] } });
         tell(voice, ledger);
       }
-      const clean = ledger.differences.length === 0;
-      voice.result({ clean, ...ledger }, clean ? 'All tellers agree.' : `${ledger.differences.length} differences.`);
+      const clean = ledger.differences.length === 0 && ledger.moving === 0;
+      voice.result({ clean, ...ledger }, clean ? 'All tellers agree.' : `${ledger.differences.length} differences, ${ledger.moving} still moving: look again at those, or with more --patience.`);
       return clean ? 0 : 1;
     });
   });
