@@ -27,6 +27,9 @@ test('audit names what is wrong and ends with 1; --repair mends it', async () =>
   const { differences } = json(found) as { differences: { kind: string; id: string }[] };
   expect(new Set(differences.map((one) => one.kind))).toEqual(new Set(['unpublished', 'object-missing']));
   expect(differences.every((one) => one.id === id)).toBe(true);
+  // Without patience nothing has stood still for long enough to be named, and nothing is cleared either.
+  const hasty = await cli.run(['audit', id, '--json', '--settle', '60', '--patience', '0']);
+  expect([hasty.code, json(hasty)]).toMatchObject([1, { clean: false, moving: 1, differences: [] }]);
 
   const mended = await cli.run(['audit', id, '--repair', ...QUICKLY]);
   expect(mended.out).toContain('repairs tried: restore 0, object 2, publish 5');

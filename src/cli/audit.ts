@@ -38,14 +38,21 @@ export function auditCommand(program: Command): void {
       for (let round = 0; given.repair && round < REPAIRS_MAX && ledger.differences.some(({ kind }) => kindOf(kind).repair); round += 1) {
         const tried = await mend(deps, ledger.differences);
         voice.line(`repairs tried: ${Object.entries(tried).map(([name, count]) => `${name} ${String(count)}`).join(', ')}`);
-        ledger = await audit(deps, { ...options, range: { ...range, ids: [...new Set(ledger.differences.map(({ id }) => id))] } });
+        // Those that were still moving are not looked at again, and not cleared by what is.
+        const { moving } = ledger;
+        const again = await audit(deps, { ...options, range: { ...range, ids: [...new Set(ledger.differences.map(({ id }) => id))] } });
+        ledger = { ...again, moving: moving + again.moving };
         tell(voice, ledger);
       }
       const clean = ledger.differences.length === 0 && ledger.moving === 0;
-      voice.result({ clean, ...ledger }, clean ? 'All tellers agree.' : `${ledger.differences.length} differences, ${ledger.moving} still moving: look again at those, or with more --patience.`);
+      voice.result({ clean, ...ledger }, clean ? 'All tellers agree.' : unclean(ledger));
       return clean ? 0 : 1;
     });
   });
+}
+
+function unclean({ differences, moving }: Ledger): string {
+  return `${differences.length} differences.${moving > 0 ? ` ${moving} were still moving: run it again, or with more --patience.` : ''}`;
 }
 
 async function mend(deps: AuditDeps, differences: readonly Difference[]): Promise<Readonly<Record<string, number>>> {
