@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { v5 } from 'uuid';
-import { commandId, factId, FAZENDA_NAMESPACE, laneId, windowId } from '../src/facts/identity';
+import { commandId, factId, FAZENDA_NAMESPACE, laneWorkflowId, windowId } from '../src/facts/identity';
 
 /** Ids are the UUIDv5 that any other library makes of the same name, so that a partner can reckon them too. */
 
@@ -15,6 +15,6 @@ test('an id is the UUIDv5 of its name', () => {
 });
 
 test('a lane is named after who is aboard, in whatever order they came', () => {
-  expect(laneId('order', ['b', 'a'])).toBe(laneId('order', ['a', 'b']));
-  expect(laneId('order', ['a', 'b'])).not.toBe(laneId('order', ['a', 'c']));
+  expect(laneWorkflowId('order', ['b', 'a'])).toBe(laneWorkflowId('order', ['a', 'b']));
+  expect(laneWorkflowId('order', ['a', 'b'])).not.toBe(laneWorkflowId('order', ['a', 'c']));
 });

@@ -203,10 +203,23 @@ test('a story that runs in this process gives its place free as it ends here, an
   expect(started.map(({ ids: aboard, asked }) => [aboard, asked])).toEqual([[['a'], 0], [['b'], 0]]);
 });
 
-test('of one that some other process runs, and of a lane of many, Temporal is asked', async () => {
+test('so does a lane of many, and the next one starts at once', async () => {
+  jest.useFakeTimers();
+  eagerlyStarted = true;
+  const board = open({ LANES_OPEN_MAX: '1' });
+  await board(['many', 'of them']);
+  const next = board(['b', 'c']);
+  endsHere('lane/order/another');
+  await jest.advanceTimersByTimeAsync(9_000);
+  expect(sizes()).toEqual([2]);
+  endsHere(started[0]!.workflowId);
+  await next;
+  expect(started.map(({ ids: aboard, asked }) => [aboard, asked])).toEqual([[['many', 'of them'], 0], [['b', 'c'], 0]]);
+});
+
+test('of those that some other process runs Temporal is asked', async () => {
   const board = open();
   await board(['elsewhere']);
-  eagerlyStarted = true;
   await board(['many', 'of them']);
   endsHere('order/elsewhere');
   expect(started.map(({ asked }) => asked)).toEqual([1, 1]);

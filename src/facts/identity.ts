@@ -42,9 +42,9 @@ export function workflowId(domain: string, aggregateId: string): string {
   return `${domain}/${aggregateId}`;
 }
 
-/** A lane, by who is aboard. */
-export function laneId(domain: string, ids: readonly string[]): string {
-  return uuidv5(`${domain}/lane/${JSON.stringify([...ids].sort())}`);
+/** The workflow of a lane, named after who is aboard. The prefix is no domain's name, so that no aggregate can be called like a lane. */
+export function laneWorkflowId(domain: string, ids: readonly string[]): string {
+  return `lane/${domain}/${uuidv5(`${domain}/lane/${JSON.stringify([...ids].sort())}`)}`;
 }
 
 /** `ce_source` of our own records; a source that starts with `/fazenda` is ours. */

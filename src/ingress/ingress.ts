@@ -29,7 +29,7 @@ export interface IngressDeps extends AdmitDeps {
   readonly log: Logger;
   readonly producer: Producer;
   readonly fail: (reason: unknown) => void;
-  /** Stories that end in this process; without it Temporal is asked for the end of each. */
+  /** Workflows that end in this process; without it Temporal is asked for the end of each. */
   readonly endings?: Endings;
   /** Reads the records; by default one of its own. */
   readonly codec?: Codec;

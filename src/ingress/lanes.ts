@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Config } from '../config';
 import { textOf } from '../errors';
-import { workflowId } from '../facts/identity';
+import { laneWorkflowId, workflowId } from '../facts/identity';
 import type { Logger } from '../log';
 import { lanesOpen, lanesStarted } from '../metrics';
 import { ABOARD_MAX } from '../temporal/attributes';
@@ -36,7 +36,7 @@ export interface LaneDeps {
   readonly config: Config;
   readonly temporal: Client;
   readonly log: Logger;
-  /** Stories that end in this process; without it Temporal is asked for the end of each. */
+  /** Workflows that end in this process; without it Temporal is asked for the end of each. */
   readonly endings?: Endings;
 }
 
@@ -120,7 +120,7 @@ class Lanes {
     const [first, ...others] = aboard;
     if (!first) return;
     const alone = others.length === 0;
-    const here = alone ? endings?.of(workflowId(this.domain.name, first.story.id)) : undefined;
+    const here = endings?.of(alone ? workflowId(this.domain.name, first.story.id) : laneWorkflowId(this.domain.name, aboard.map(({ story }) => story.id)));
     try {
       const handle = alone
         ? await startOwnWorkflow(temporal, config, this.domain, first.story)

@@ -1,7 +1,7 @@
 import { WithStartWorkflowOperation, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type Client, type WorkflowOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { Config } from '../config';
-import { laneId, workflowId } from '../facts/identity';
+import { laneWorkflowId, workflowId } from '../facts/identity';
 import { ABOARD_ATTRIBUTES, listsAboard } from './attributes';
 import type { Domain } from '../../workflows/kernel/definition';
 import type { Fact, Mail } from '../../workflows/kernel/fact';
@@ -44,13 +44,13 @@ export async function startOwnWorkflow(client: Client, config: Config, domain: D
 
 /**
  * Starts a lane of them. Its name comes from who is aboard, so that a start whose answer was lost is the same
- * lane when it is tried again. The prefix is no domain's name, so that no aggregate can be called like a lane.
+ * lane when it is tried again.
  */
 export async function startLane(client: Client, config: Config, domain: Domain, aboard: readonly Beginning[]): Promise<Running> {
   const ids = aboard.map(({ id }) => id);
   return client.workflow.start(domain.lane ?? '', {
     ...SHARED, workflowTaskTimeout: config.TEMPORAL_WORKFLOW_TASK_TIMEOUT_MS, taskQueue: config.TEMPORAL_TASK_QUEUE,
-    workflowId: `lane/${domain.name}/${laneId(domain.name, ids)}`,
+    workflowId: laneWorkflowId(domain.name, ids),
     args: [ids, ...begunOf(config, domain, aboard)],
     requestEagerStart: true,
     staticSummary: `${ids.length} aboard`,

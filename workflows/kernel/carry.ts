@@ -21,10 +21,10 @@ export const stateQuery = defineQuery<Placed<AnyState> | null>(STATE_QUERY);
 /** How long an update waits for its story. Source: CONTRACTS §7, "PAGO waits up to 10 s for its outcome". */
 export const ANSWER_WITHIN_MS = 10_000;
 
-/** What is said to the process that runs a story, and is in no history. */
+/** What is said to the process that runs stories, and is in no history. */
 export interface StorySinks extends Sinks {
   stories: {
-    /** The workflow named after an aggregate is about to end well. */
+    /** The workflow, of one story or of many, is about to end well. */
     over(): void;
   };
 }
@@ -112,5 +112,6 @@ export async function carryMany<State extends AnyState, F extends Fact, Limits, 
     waiting = waiting.slice(opened.length);
   }
   await Promise.all(aboard);
+  stories.over();
   return { finished: aboard.length - left, left };
 }
