@@ -10,8 +10,8 @@ import type { Endings } from '../temporal/endings';
 import { startLane, startOwnWorkflow, type Beginning } from '../temporal/start';
 
 /**
- * How long an open workflow takes up its place, ms, at most. One that takes longer waits or retries: it is not
- * what makes the next lane wait.
+ * How long an open workflow takes up its place, ms, at most. One that takes longer waits or retries, or is over without
+ * being heard here (it failed, it went to another process): it is not what makes the next lane wait.
  */
 const LANE_HOLD_MS = 10_000;
 const ALONE_HOLD_MS = 1_000;
