@@ -98,31 +98,33 @@ export interface TopicFacts {
   readonly highWatermark: bigint;
 }
 
-/** What the cluster says of our topics; one that is missing is not in the answer. */
+/**
+ * What the cluster says of our topics; one that is missing is not in the answer. One topic after the other: kafkajs asks
+ * for the metadata of each under one lock, and on a busy machine the last of two dozen gave up waiting for it.
+ */
 export async function describeTopics(config: Config, log: Logger): Promise<TopicFacts[]> {
   const admin = openKafka(config, log).admin();
   await admin.connect();
   try {
     const { topics, deadLetters } = topicNames();
     const there = new Set(await admin.listTopics());
-    const names = [...topics, ...deadLetters].filter((name) => there.has(clusterName(config, name)));
-    return await Promise.all(
-      names.map(async (name) => {
-        const topic = clusterName(config, name);
-        const offsets = await admin.fetchTopicOffsets(topic);
-        const { resources } = await admin.describeConfigs({
-          includeSynonyms: false,
-          resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }],
-        });
-        const retention = resources[0]?.configEntries.find((entry) => entry.configName === 'retention.ms');
-        return {
-          topic: name,
-          partitions: offsets.length,
-          retentionMs: Number(retention?.configValue ?? Number.NaN),
-          highWatermark: offsets.reduce((sum, { high }) => sum + BigInt(high), 0n),
-        };
-      }),
-    );
+    const described: TopicFacts[] = [];
+    for (const name of [...topics, ...deadLetters].filter((one) => there.has(clusterName(config, one)))) {
+      const topic = clusterName(config, name);
+      const offsets = await admin.fetchTopicOffsets(topic);
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }],
+      });
+      const retention = resources[0]?.configEntries.find((entry) => entry.configName === 'retention.ms');
+      described.push({
+        topic: name,
+        partitions: offsets.length,
+        retentionMs: Number(retention?.configValue ?? Number.NaN),
+        highWatermark: offsets.reduce((sum, { high }) => sum + BigInt(high), 0n),
+      });
+    }
+    return described;
   } finally {
     await admin.disconnect();
   }
